@@ -1,0 +1,77 @@
+"""The door from studio to stage: ``python -m export RUN --slug SLUG``.
+
+It only parses, calls and exits.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from patches.errors import FileNameError, PatchError, PatchExistsError
+from patches.library import user_folder
+from training.errors import StudioError
+
+EXIT_INTERRUPTED = 130
+TYPED_WRONG = (FileNameError, PatchExistsError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export a run and return the exit code: 0 done, 1 failed, 2 wrongly asked for, 130 stopped by Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    # Local: torch and onnxruntime take seconds to import, and --help should not wait for them.
+    from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
+
+    request = Request(
+        run=options.run,
+        slug=options.slug,
+        out=options.out or user_folder(),
+        name=options.name,
+        summary=options.summary,
+        corpus=options.corpus,
+        corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
+        replace=options.replace,
+    )
+    try:
+        export_mosaic(request, say=_say)
+    except (StudioError, PatchError) as error:
+        print(f"export: error: {error}", file=sys.stderr)
+        if isinstance(error, StudioError):
+            return error.exit_code
+        return 2 if isinstance(error, TYPED_WRONG) else 1
+    except KeyboardInterrupt:
+        print("export: stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m export", description="Turn a trained run into a patch that plays on stage.")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that python -m training wrote")
+    parser.add_argument("--slug", required=True, help="the patch's lasting name: a-z, 0-9 and hyphens")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of patches (default: yours, where the stage finds them)")
+    parser.add_argument("--name", help="name for people")
+    parser.add_argument("--summary", help="one line for people")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="play other sounds than those learned from")
+    parser.add_argument("--corpus-seconds", type=_seconds, metavar="S", help="at most so much sound in the patch (default: 300)")
+    parser.add_argument("--replace", action="store_true", help="replace a patch of the same slug")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.1 <= value <= 36_000.0:
+        raise argparse.ArgumentTypeError(f"got {text!r}, allowed: 0.1 to 36000 seconds")
+    return value
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

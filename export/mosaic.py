@@ -1,0 +1,223 @@
+"""A run folder and its sounds as a patch of kind `mosaic`.
+
+It does not know the command line. Everything is made and verified before the patch folder is touched, and `patches.writer` then writes it
+whole or not at all.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.corpus import Corpus, build_corpus, choose_pieces, prime_of, to_flac, to_npz
+from export.errors import AudioGoneError, CorpusChangedError, SlugError
+from export.licence import licence_of, licence_text
+from export.sequencer import to_onnx, to_torchscript
+from export.verify import Verification, verify
+from patches.errors import PatchExistsError
+from patches.fields import SLUG
+from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
+from patches.names import is_device
+from patches.writer import write_patch
+from training.audio_folder import AudioFolder, read_audio_folder
+from training.descriptors import HOP_FRAMES
+from training.errors import MissingFolderError
+from training.run_folder import RunMeta, load_sequencer
+from training.sequencer import SequencerStep
+
+CORPUS_SECONDS = 300.0
+
+# A fade of half a hop joins units without a click and leaves half of every unit untouched.
+SETTINGS = {"crossfade_frames": 512, "candidates": 8, "hop_frames": HOP_FRAMES}
+
+SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
+# The most units a second a mosaic can choose: one per hop.
+DENSITY_MAX_HZ = 43.0
+CONTROLS = (
+    Control("loudness", "Loudness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
+    Control("brightness", "Brightness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
+    Control("noisiness", "Noisiness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
+    Control("continuity", "Continuity", "", 0.0, 1.0, 0.5, "linear", 50.0),
+    # No smoothing: it is read once per step, and a draw between two temperatures is no draw at all.
+    Control("temperature", "Temperature", "", 0.0, 2.0, 0.7, "linear", 0.0),
+    Control("density", "Density", "units/s", 1.0, DENSITY_MAX_HZ, 8.0, "exponential", 50.0),
+)
+
+@dataclass(frozen=True)
+class Request:
+    """What to export.
+
+    Attributes
+    ----------
+    run : Path
+        Run folder.
+    slug : str
+        The patch's lasting name; also its folder's.
+    out : Path
+        Folder of patches.
+    name, summary : str, optional
+        For people; made from slug and run where left out.
+    corpus : Path, optional
+        Other sounds to play than those the run learned from.
+    corpus_seconds : float
+        At most so much sound in the patch.
+    replace : bool
+        Whether a patch of the same slug gives way.
+    """
+
+    run: Path
+    slug: str
+    out: Path
+    name: str | None = None
+    summary: str | None = None
+    corpus: Path | None = None
+    corpus_seconds: float = CORPUS_SECONDS
+    replace: bool = False
+
+
+def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[[str], None] = lambda line: None) -> Path:
+    """Write a run as a mosaic patch and return its folder.
+
+    Parameters
+    ----------
+    request : Request
+    cache : Path, optional
+        Where decoded audio is kept.
+    say : callable
+        Takes lines of text for the user.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    SlugError
+        The slug cannot name a patch.
+    RunError
+        The run folder is missing, damaged, or has no weights.
+    AudioGoneError, CorpusChangedError, EmptyCorpusError, SheetError
+        The sounds are not there, not those of the run, too short, or have an unreadable sheet.
+    VerificationError
+        An export does not repeat the trained model.
+    PatchError
+        The patch is there already, cannot be written, or would not be valid.
+    """
+    _check_place(request)
+    meta, sequencer = load_sequencer(request.run)
+    folder = _read_sounds(request, meta, cache)
+    for path, reason in folder.skipped:
+        say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
+    licence = licence_of(meta.licence == CC0, folder)
+    corpus = build_corpus(choose_pieces(folder, request.corpus_seconds), folder.sample_rate_hz, SETTINGS["crossfade_frames"])
+    say(f"corpus: {len(corpus.start_frames)} units in {corpus.seconds:.1f} s from {len(corpus.spans)} of {len(folder.clips)} files")
+    mean, std = np.array(meta.mean, dtype=np.float32), np.array(meta.std, dtype=np.float32)
+    step = SequencerStep(sequencer)
+    onnx_model, torchscript = to_onnx(step), to_torchscript(step)
+    proof = verify(step, onnx_model, torchscript, prime_of(corpus, mean, std))
+    errors = f"ONNX {proof.onnx_max_error:.1e}, TorchScript {proof.torchscript_max_error:.1e}"
+    say(f"sequencer: largest error in {proof.steps} free steps {errors}; one step {proof.step_ms_p50:.3f} ms, p99 {proof.step_ms_p99:.3f} ms")
+    files = {
+        "sequencer.onnx": onnx_model,
+        "sequencer.ts": torchscript,
+        "corpus.npz": to_npz(corpus, mean, std),
+        "corpus.flac": to_flac(corpus),
+    }
+    manifest = build_manifest(request, meta, step, corpus, proof, licence, folder.class_names)
+    written = write_patch(request.out, manifest, files, licence_text(licence), replace=request.replace)
+    say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
+    return written
+
+
+def build_manifest(
+    request: Request,
+    meta: RunMeta,
+    step: SequencerStep,
+    corpus: Corpus,
+    proof: Verification,
+    licence: Licence,
+    class_names: tuple[str, ...],
+) -> Manifest:
+    """Return the manifest; hashes and sizes are the writer's to fill in."""
+    inputs, outputs = (
+        tuple(Tensor(name, "float32", shape) for name, shape in shapes.items()) for shapes in (step.input_shapes(), step.output_shapes())
+    )
+    models = tuple(
+        Model("sequencer", runtime, file, inputs=inputs, outputs=outputs, feedback=dict(step.FEEDBACK))
+        for runtime, file in (("onnx", "sequencer.onnx"), ("torchscript", "sequencer.ts"))
+    )
+    classes = ", ".join(name for name in class_names if name) or "one class"
+    return Manifest(
+        slug=request.slug,
+        name=request.name or request.slug.replace("-", " ").capitalize(),
+        summary=request.summary or shortened(f"A mosaic of {corpus.seconds:.0f} s of sound: {classes}."),
+        kind="mosaic",
+        authors=("Starling",),
+        licence=licence,
+        audio=Audio(corpus.sample_rate_hz, corpus.audio.shape[1], HOP_FRAMES, 0),
+        models=models,
+        data=(DataFile("corpus", "corpus.npz"), DataFile("audio", "corpus.flac")),
+        controls=CONTROLS,
+        settings=SETTINGS,
+        origin=Origin(
+            recipe=meta.recipe_name,
+            git=meta.git,
+            checkpoint_sha256=meta.checkpoint_sha256,
+            created=meta.created,
+            seed=meta.recipe["seed"],
+            training_seconds=meta.training_seconds,
+            scores={name: round(score, 6) for name, score in meta.scores.items()},
+        ),
+        verify=Verify(
+            onnx_max_error=proof.onnx_max_error,
+            torchscript_max_error=proof.torchscript_max_error,
+            steps=proof.steps,
+            step_ms_p50=proof.step_ms_p50,
+            step_ms_p99=proof.step_ms_p99,
+            machine=proof.machine,
+        ),
+    )
+
+
+def shortened(text: str, characters: int = 400) -> str:
+    """Return `text`, or its beginning and an ellipsis where it is longer than a manifest allows."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def _check_place(request: Request) -> None:
+    """Refuse before the work what the writer would refuse after it."""
+    if not SLUG.fullmatch(request.slug) or is_device(request.slug):
+        raise SlugError(
+            "cannot name a patch", where="--slug", got=repr(request.slug), allowed=f"text matching {SLUG.pattern}, no Windows device"
+        )
+    target = request.out / request.slug
+    if os.path.lexists(target) and not request.replace:
+        raise PatchExistsError(file=str(target), hint="choose another slug, or replace it (--replace)")
+
+
+def _read_sounds(request: Request, meta: RunMeta, cache: Path | None) -> AudioFolder:
+    """Return the sounds of the patch: any folder the user names, or the run's own, which must be as it was."""
+    audio = request.corpus or Path(meta.audio_folder)
+    try:
+        folder = read_audio_folder(audio, meta.sample_rate_hz, channels=meta.channel_rule, cache=cache)
+    except MissingFolderError as error:
+        if request.corpus is not None:
+            raise
+        hint = "Run this from the folder the training was started in, or name other sounds: --corpus DIR"
+        raise AudioGoneError("the audio folder of the run is not there", where=audio, hint=hint) from error
+    if request.corpus is not None:
+        return folder
+    found = {clip.path.as_posix(): clip for clip in folder.clips}
+    known = {clip["path"]: clip["sha256"] for clip in meta.clips}
+    hint = "Bring back the file the run learned from, or take the folder as it is: --corpus DIR"
+    for path, sha256 in sorted(known.items()):
+        if path not in found:
+            raise AudioGoneError("a sound of the run is not there, or not usable any more", where=audio / path, hint=hint)
+        if found[path].sha256 != sha256:
+            raise CorpusChangedError(
+                "changed since the training", where=audio / path, got=found[path].sha256[:12], allowed=sha256[:12], hint=hint
+            )
+    clips = tuple(found[path] for path in sorted(known))
+    return AudioFolder(folder.folder, folder.sample_rate_hz, folder.channels, clips, folder.skipped)

@@ -1,0 +1,62 @@
+"""What each kind of patch must and may hold: its roles and its settings.
+
+Two literal tables; a new voice adds rows here. Does not know how a voice uses them.
+"""
+
+from dataclasses import dataclass
+
+from patches.fields import Field
+
+RESERVED_CONTROLS = frozenset({"gain", "pan", "mute", "solo", "freeze", "seed", "reset", "load", "lead", "mode"})
+"""Words that every deck answers to itself: a patch's control with the same id could never be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One file that a kind of patch knows.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of patch.
+    name : str
+        The role.
+    runtime : str
+        Runtime of a model; empty for data.
+    extension : str
+        How the file name ends.
+    required : bool
+        Whether a patch of this kind must have it.
+    """
+
+    kind: str
+    name: str
+    runtime: str
+    extension: str
+    required: bool
+
+
+ROLES: tuple[Role, ...] = (
+    Role("mosaic", "sequencer", "onnx", ".onnx", True),
+    Role("mosaic", "sequencer", "torchscript", ".ts", False),
+    Role("mosaic", "corpus", "", ".npz", True),
+    Role("mosaic", "audio", "", ".flac", True),
+    Role("tokens", "step", "onnx", ".onnx", True),
+    Role("tokens", "step", "torchscript", ".ts", False),
+    Role("tokens", "decoder", "onnx", ".onnx", True),
+    Role("tokens", "decoder", "torchscript", ".ts", False),
+    Role("tokens", "vectors", "", ".safetensors", False),
+    Role("latent", "generator", "onnx", ".onnx", True),
+    Role("latent", "generator", "torchscript", ".ts", False),
+    Role("latent", "decoder", "onnx", ".onnx", False),
+    Role("latent", "decoder", "torchscript", ".ts", False),
+    Role("latent", "vectors", "", ".safetensors", False),
+)
+"""The stage plays the ONNX models; a TorchScript twin is for other programs. *vectors* holds named conditioning vectors."""
+
+SETTINGS: dict[str, tuple[Field, ...]] = {
+    "mosaic": (Field("crossfade_frames", "integer", 0, 16384), Field("candidates", "integer", 1, 32)),
+    "tokens": (),
+    "latent": (),
+}
+"""Kind -> the settings it knows. `Field.path` is the key inside ``settings``."""

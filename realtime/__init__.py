@@ -1,0 +1,1 @@
+"""The stage: plays patches live and offline. It knows nothing of torch, training or export."""

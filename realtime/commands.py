@@ -1,0 +1,62 @@
+"""What can be asked of the engine: the first of its two doors. Each is plain data; it knows no thread and no process.
+
+Decks are numbered from 0 here and from 1 where a person reads or types them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Load:
+    """Play a patch in a deck: cross-fades from what sounds there."""
+
+    deck: int
+    patch: str
+    """Slug or folder."""
+    seed: int | None = None
+    """None keeps the deck's seed."""
+    controls: tuple[tuple[str, float], ...] = ()
+    """Values that are not the defaults, by id."""
+
+
+@dataclass(frozen=True)
+class Unload:
+    """Fade a deck out and free it."""
+
+    deck: int
+
+
+@dataclass(frozen=True)
+class SetControl:
+    """Set a control of a deck (its own or its patch's), or of the master where `deck` is None."""
+
+    deck: int | None
+    control: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Start a deck's voice anew with its seed, or with another."""
+
+    deck: int
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class SetLead:
+    """Frames a deck keeps ahead of the device; None chooses from the measured step time."""
+
+    deck: int
+    frames: int | None
+
+
+@dataclass(frozen=True)
+class SetMode:
+    """Pin a voice's mode; None leaves it to the degrade ladder."""
+
+    deck: int
+    mode: int | None
+
+
+Command = Load | Unload | SetControl | Reset | SetLead | SetMode

@@ -1,0 +1,53 @@
+"""Where compiled kernels are kept between starts. It knows files and hashes, not what the kernels do.
+
+Numba notices a change of the file a kernel is in, not of the files whose functions it calls. So the folder's name has a hash of every
+kernel file in it: after an upgrade the stage never runs a mixer that holds last week's ring.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+_KERNEL_FOLDERS = ("kernels", "voices")
+
+
+def kernel_hash() -> str:
+    """Hash of every source file a kernel may be in."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for folder in _KERNEL_FOLDERS:
+        for path in sorted((here / folder).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def use_kernel_cache() -> Path:
+    """Point Numba at the folder for these sources; call before the first import of numba. Child processes inherit it.
+
+    Returns
+    -------
+    Path
+        The folder: in the user's cache, or a temporary one when the user's cannot be written.
+
+    Thread
+    ------
+    Control, once, at start.
+    """
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        return Path(given)
+    folder = user_cache_path("starling") / "kernels" / kernel_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"starling-kernels-{os.getuid() if hasattr(os, 'getuid') else 'user'}-{kernel_hash()}"
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    return folder

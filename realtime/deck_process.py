@@ -1,0 +1,228 @@
+"""The deck process: one patch, one voice, one ring. It knows the shared block and its pipe; not the device, the mixer or the other decks.
+
+It is started empty (the warm spare: interpreter, libraries and kernels ready), told what to load, and then steps its voice whenever the
+ring holds less than the lead. Commands and events are JSON objects on the pipe; controls and statistics are in the shared block.
+"""
+
+import gc
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from patches.errors import PatchError
+from patches.reader import read_manifest
+from realtime.errors import StageError
+from realtime.kernels import layout as at
+from realtime.kernels.ring import fill, write
+from realtime.kernels.views import Floats
+from realtime.ladder import Ladder
+from realtime.priority import raise_deck, rest_deck
+from realtime.shared import SharedBlock
+from realtime.stream import VoiceStream, default_controls
+from realtime.voices.voice import make_voice
+
+IDLE_POLL_S = 0.05
+MEASURED_STEPS = 48
+"""Steps timed after loading, to choose the lead from."""
+MEAN_SHARE = 0.02
+"""Weight of the newest step in the running mean shown to the performer."""
+
+
+def run(block_name: str, pipe: Connection) -> None:
+    """Serve until the pipe closes. Entry point of the process.
+
+    Parameters
+    ----------
+    block_name : str
+        The shared block.
+    pipe : Connection
+        Commands in, events out, each one JSON object as bytes.
+    """
+    # Ctrl-C goes to the whole group of the terminal: only the host decides when a deck ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    block = SharedBlock.attach(block_name)
+    try:
+        DeckProcess(block, pipe).serve()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the host is gone: nobody to play for
+    finally:
+        block.close()
+
+
+class DeckProcess:
+    """The loop of one deck process.
+
+    Thread: its own, the only one that touches the voice. Owner: producer of the ring it was told to fill.
+    """
+
+    def __init__(self, block: SharedBlock, pipe: Connection) -> None:
+        self._block = block
+        self._pipe = pipe
+        self._stream: VoiceStream | None = None
+        self._pending: Floats = np.zeros((0, at.CHANNELS), np.float32)
+        self._alive = True
+        self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
+            "load": self._load,
+            "unload": self._unload,
+            "reset": self._reset,
+            "mode": self._pin_mode,
+            "quit": self._quit,
+        }
+
+    def serve(self) -> None:
+        """Handle commands and keep the ring at its lead until told to quit."""
+        _warm_libraries()
+        self._say(event="idle", pid=os.getpid())
+        while self._alive:
+            if self._stream is None:
+                if self._pipe.poll(IDLE_POLL_S):
+                    self._handle()
+                continue
+            while self._alive and self._pipe.poll(0):
+                self._handle()
+            if self._stream is not None:
+                self._keep_ahead(self._stream)
+
+    def _handle(self) -> None:
+        message = json.loads(self._pipe.recv_bytes())
+        command = self._commands.get(message["do"])
+        if command is not None:
+            command(message)
+
+    def _say(self, **event: Any) -> None:
+        self._pipe.send_bytes(json.dumps(event).encode())
+
+    def _load(self, message: dict[str, Any]) -> None:
+        self._stream = None
+        rest_deck()
+        folder = Path(message["folder"])
+        try:
+            manifest = read_manifest(folder)
+            voice = make_voice(folder, manifest)
+            voice.prepare()
+        except (PatchError, StageError, OSError, MemoryError) as error:
+            self._say(event="failed", load=message["load"], error=str(error))
+            self._say(event="idle", pid=os.getpid())
+            return
+        self._ring = at.ring_words(message["deck"], message["ring"])
+        self._data = at.ring_floats(message["deck"], message["ring"]) + at.RF_DATA
+        self._lead_word = at.deck_words(message["deck"]) + at.D_LEAD_FRAMES
+        self._freeze_float = at.ring_floats(message["deck"], message["ring"]) + at.RF_FREEZE
+        self._controls = self._block.controls(message["deck"], message["ring"])
+        self._seed = int(message["seed"])
+        stream = VoiceStream(voice, manifest, self._block.sample_rate_hz)
+        timing = _measure(stream, default_controls(manifest))
+        stream.start(self._seed)
+        self._pending = np.zeros((0, at.CHANNELS), np.float32)
+        self._ladder = Ladder(modes=len(voice.modes), pinned=message["mode"])
+        words = self._block.words
+        words[self._ring + at.R_BUDGET_NS] = round(stream.step_s * 1e9)
+        words[self._ring + at.R_STEP_FRAMES] = voice.step_frames
+        words[self._ring + at.R_LOOKAHEAD_FRAMES] = voice.lookahead_frames
+        words[self._ring + at.R_HEARTBEAT_NS] = time.monotonic_ns()
+        self._stream = stream
+        # A collector that stops the deck for a hundred milliseconds is worse than the few cycles a voice may leave behind.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        priority = raise_deck()
+        self._say(event="loaded", load=message["load"], priority=priority, modes=list(voice.modes), **timing)
+
+    def _unload(self, message: dict[str, Any]) -> None:
+        self._stream = None
+        self._pending = np.zeros((0, at.CHANNELS), np.float32)
+        rest_deck()
+        gc.enable()
+        gc.unfreeze()
+        gc.collect()
+        self._say(event="idle", pid=os.getpid())
+
+    def _reset(self, message: dict[str, Any]) -> None:
+        if self._stream is None:
+            return
+        if message.get("seed") is not None:
+            self._seed = int(message["seed"])
+        frozen = bool(self._block.floats[self._freeze_float])
+        frames = self._stream.restart(self._seed, self._controls, frozen)
+        self._push(np.concatenate([self._pending, frames]))
+
+    def _pin_mode(self, message: dict[str, Any]) -> None:
+        if self._stream is not None:
+            self._ladder.pinned = message["mode"]
+
+    def _quit(self, message: dict[str, Any]) -> None:
+        self._alive = False
+
+    def _keep_ahead(self, stream: VoiceStream) -> None:
+        """One turn of the loop: write what is pending, or make a step, or wait a little."""
+        words = self._block.words
+        now = time.monotonic_ns()
+        words[self._ring + at.R_HEARTBEAT_NS] = now
+        if len(self._pending):
+            self._push(self._pending)
+            if len(self._pending):
+                time.sleep(0.001)
+            return
+        ready = int(fill(words, self._ring))
+        lead = int(words[self._lead_word])
+        if ready >= lead:
+            # Sleep until the lead is touched, at most two milliseconds, so that commands and a longer lead are seen soon.
+            time.sleep(min(max((ready - lead) / self._block.sample_rate_hz, 0.0003), 0.002))
+            return
+        frozen = bool(self._block.floats[self._freeze_float])
+        frames = stream.next(self._controls, frozen)
+        taken = time.monotonic_ns() - now
+        self._push(frames)
+        self._note(stream, taken, ready, lead)
+
+    def _push(self, frames: Floats) -> None:
+        written = int(write(self._block.words, self._block.floats, self._ring, self._data, np.ascontiguousarray(frames), len(frames)))
+        self._pending = frames[written:].copy()
+
+    def _note(self, stream: VoiceStream, taken_ns: int, ready_frames: int, lead_frames: int) -> None:
+        """Statistics of one step, and the ladder's answer to it."""
+        words, ring = self._block.words, self._ring
+        steps = int(words[ring + at.R_STEPS])
+        mean = int(words[ring + at.R_STEP_MEAN_NS])
+        words[ring + at.R_STEP_NS] = taken_ns
+        words[ring + at.R_STEP_MAX_NS] = max(int(words[ring + at.R_STEP_MAX_NS]), taken_ns)
+        words[ring + at.R_STEP_MEAN_NS] = taken_ns if steps == 0 else round(mean + MEAN_SHARE * (taken_ns - mean))
+        words[ring + at.R_FAULTS] = stream.faults
+        budget_ns = int(words[ring + at.R_BUDGET_NS])
+        flowing = bool(words[ring + at.R_FLOWING])
+        # Late: the step took longer than the sound it makes, or left less than half the lead in the ring when it came.
+        spent_frames = taken_ns * self._block.sample_rate_hz / 1e9
+        late = taken_ns > budget_ns or (flowing and ready_frames - spent_frames < 0.5 * lead_frames)
+        words[ring + at.R_LATE_STEPS] += late
+        words[ring + at.R_STEPS] = steps + 1
+        mode = self._ladder.observe(taken_ns / budget_ns, late)
+        if mode != int(words[ring + at.R_MODE]):
+            words[ring + at.R_MODE] = mode
+            stream.voice.set_mode(mode)
+            self._say(event="mode", mode=mode, name=stream.voice.modes[mode])
+
+
+def _measure(stream: VoiceStream, controls: Floats) -> dict[str, float]:
+    """Time steps of a fresh stream; returns p50 and p99 in ms."""
+    taken = []
+    stream.start(0)
+    for _ in range(MEASURED_STEPS):
+        started = time.perf_counter_ns()
+        stream.next(controls, False)
+        taken.append(time.perf_counter_ns() - started)
+    return {"step_ms_p50": float(np.percentile(taken, 50)) / 1e6, "step_ms_p99": float(np.percentile(taken, 99)) / 1e6}
+
+
+def _warm_libraries() -> None:
+    """Import what every voice needs, so that a spare loads a patch in a fraction of a second."""
+    import onnxruntime  # noqa: F401
+    import soundfile  # noqa: F401
+
+    import realtime.voices.mosaic  # noqa: F401

@@ -1,0 +1,287 @@
+"""The engine: decks, device and the thread that watches them. Everything goes through two doors, `send` and `snapshot`.
+
+It does not know the screen, OSC or MIDI: they are clients of the two doors. Nothing in it can stop the sound: the callback needs no Python.
+"""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import wait
+
+from patches.library import find
+from patches.manifest import Manifest
+from patches.reader import read_manifest
+from realtime import commands as do
+from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, StageControl, check_range, decibels, linear_gain
+from realtime.controls import find as find_control
+from realtime.deck import Deck, Job
+from realtime.device import Output, choose_output
+from realtime.errors import DeviceError, EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.kernels import layout as at
+from realtime.pool import Pool
+from realtime.priority import raise_audio_thread
+from realtime.shared import SharedBlock
+from realtime.snapshot import Snapshot
+from realtime.worker import connections
+
+POLL_S = 0.02
+SPARES = 1
+FADE_OUT_LIMIT_S = 1.0
+_DECK_FLOATS = {"gain": at.DF_GAIN, "pan": at.DF_PAN, "mute": at.DF_MUTE, "solo": at.DF_SOLO}
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is started with. `None`: the device's own, or chosen from what is measured."""
+
+    decks: int = 1
+    device: str | None = None
+    sample_rate_hz: int | None = None
+    block_frames: int | None = None
+    lead_frames: int | None = None
+    seed: int = 0
+
+
+class Engine:
+    """The stage, playing.
+
+    Parameters
+    ----------
+    config : EngineConfig
+
+    Raises
+    ------
+    DeviceError, UnknownDeviceError, RateRefusedError — from `start`: the device asked for cannot be had.
+
+    Thread
+    ------
+    `start` and `close` from one thread; `send` and `snapshot` from any.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        if not 1 <= config.decks <= at.MAX_DECKS:
+            raise OptionError("number of decks", got=str(config.decks), allowed=f"1 to {at.MAX_DECKS}")
+        self.config = config
+        self.notice = ""
+        self.audio_priority = ""
+        self._output: Output | None = None
+        self._block: SharedBlock | None = None
+        self._decks: list[Deck] = []
+        self._pool: Pool | None = None
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def block(self) -> SharedBlock:
+        """The shared block, for the tap and for meters.
+
+        Raises
+        ------
+        EngineError — not started.
+        """
+        if self._block is None:
+            raise EngineError("the engine has not been started", hint="call start() first")
+        return self._block
+
+    def start(self) -> None:
+        """Open the device and begin to mix; decks are silent until something is loaded."""
+        config = self.config
+        output, self.notice = choose_output(config.device, config.sample_rate_hz, config.block_frames)
+        self._output = output
+        self._block = SharedBlock.create(output.sample_rate_hz)
+        self._pool = Pool(self._block.name)
+        self._decks = [Deck(number, self._block, self._pool) for number in range(config.decks)]
+        self._pool.keep(config.decks)
+        for deck in self._decks:
+            deck.set_lead(config.lead_frames)
+        try:
+            output.start(self._block)
+        except DeviceError:
+            self._release()
+            raise
+        self._thread = threading.Thread(target=self._watch, name="engine", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Engine":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the first door -----------------------------------------------------------------------------------------------------
+
+    def send(self, command: do.Command) -> None:
+        """Ask for something. What cannot be is refused here, by a named error; the rest is done by the engine's thread.
+
+        Raises
+        ------
+        UnknownDeckError, UnknownControlError, SettingError — no such deck or control, or a value out of range.
+        PatchError — the patch to load is unknown or not valid.
+        """
+        if isinstance(command, do.SetControl):
+            self._set_control(command)
+            return
+        deck = self._deck(command.deck)
+        if isinstance(command, do.Load):
+            folder = find(command.patch)
+            manifest = read_manifest(folder)
+            seed = command.seed if command.seed is not None else self.config.seed + deck.number
+            job = Job(folder, manifest, seed, checked_values(f"deck {deck.number + 1}", manifest, command.controls))
+            self._queue.put(partial(deck.load, job))
+        elif isinstance(command, do.Unload):
+            self._queue.put(deck.unload)
+        elif isinstance(command, do.Reset):
+            self._queue.put(partial(deck.reset, command.seed))
+        elif isinstance(command, do.SetMode):
+            self._queue.put(partial(deck.set_mode, command.mode))
+        elif isinstance(command, do.SetLead):
+            if command.frames is not None and not 1 <= command.frames <= at.MAX_LEAD_FRAMES:
+                raise OptionError(f"deck {deck.number + 1}: lead", got=str(command.frames), allowed=f"1 to {at.MAX_LEAD_FRAMES} frames")
+            self._queue.put(partial(deck.set_lead, command.frames))
+
+    def _deck(self, number: int) -> Deck:
+        if not 0 <= number < len(self._decks):
+            raise UnknownDeckError("no deck has this number", got=str(number + 1), allowed=f"1 to {len(self._decks)}")
+        return self._decks[number]
+
+    def _set_control(self, command: do.SetControl) -> None:
+        if command.deck is None:
+            control = find_control(MASTER_CONTROLS, command.control)
+            if control is None:
+                raise UnknownControlError("the master has no such control", got=command.control, allowed=_ids(MASTER_CONTROLS))
+            value = check_range(f"master.{control.id}", command.value, control.minimum, control.maximum)
+            self.block.floats[at.F_MASTER_GAIN] = linear_gain(value)
+            return
+        deck = self._deck(command.deck)
+        where = f"deck {deck.number + 1}.{command.control}"
+        control = find_control(DECK_CONTROLS, command.control)
+        if control is not None:
+            value = check_range(where, command.value, control.minimum, control.maximum)
+            if control.id == "freeze":
+                self._queue.put(partial(deck.set_freeze, value))
+                return
+            position = at.deck_floats(deck.number) + _DECK_FLOATS[control.id]
+            self.block.floats[position] = linear_gain(value) if control.id == "gain" else value
+            return
+        manifest = deck.manifest
+        own = None if manifest is None else next((c for c in manifest.controls if c.id == command.control), None)
+        if own is None:
+            allowed = _ids(DECK_CONTROLS) + ("" if manifest is None else ", " + ", ".join(c.id for c in manifest.controls))
+            raise UnknownControlError(f"deck {deck.number + 1} has no such control", got=command.control, allowed=allowed)
+        self._queue.put(partial(deck.set_value, own.id, check_range(where, command.value, own.min, own.max)))
+
+    # --- the second door ----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The stage now. Any thread, at the reader's own rate."""
+        words, floats = self.block.words, self.block.floats
+        output = self._output
+        rate = self.block.sample_rate_hz
+        block_frames = int(words[at.W_BLOCK_FRAMES])
+        block_ns = max(block_frames, 1) * 1e9 / rate
+        return Snapshot(
+            clock_frames=int(words[at.W_CLOCK]),
+            sample_rate_hz=rate,
+            block_frames=block_frames,
+            device=output.name if output else "",
+            audio_priority=self.audio_priority,
+            peak_db=(decibels(float(floats[at.F_MASTER_PEAK])), decibels(float(floats[at.F_MASTER_PEAK + 1]))),
+            rms_db=(
+                decibels(math.sqrt(float(floats[at.F_MASTER_SQUARE]))),
+                decibels(math.sqrt(float(floats[at.F_MASTER_SQUARE + 1]))),
+            ),
+            callbacks=int(words[at.W_CALLBACKS]),
+            callback_share=int(words[at.W_CALLBACK_MAX_NS]) / block_ns,
+            device_xruns=int(words[at.W_DEVICE_XRUNS]),
+            nonfinite=int(words[at.W_NONFINITE]),
+            limited_frames=int(words[at.W_LIMITED]),
+            silent=float(floats[at.F_RUN_NOW]) == 0.0,
+            spare_ready=self._pool.ready if self._pool else False,
+            decks=tuple(deck.snapshot(output.latency_s if output else 0.0) for deck in self._decks),
+        )
+
+    # --- the engine's thread ------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        pool = self._pool
+        assert pool is not None  # made by start, before this thread
+        while not self._stop.is_set():
+            while True:
+                try:
+                    self._queue.get_nowait()()
+                except queue.Empty:
+                    break
+            if not self.audio_priority and self.block.words[at.W_THREAD_ID] != 0:
+                self.audio_priority = raise_audio_thread(int(self.block.words[at.W_THREAD_ID]))
+            block_frames = int(self.block.words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
+            for deck in self._decks:
+                deck.poll(block_frames)
+            pool.poll()
+            if all(deck.settled for deck in self._decks):
+                # Only now: a spare that starts while the first patch loads would take its core.
+                pool.keep(SPARES)
+            wait([*connections([w for deck in self._decks for w in deck.workers]), *connections(pool.workers)], POLL_S)
+
+    def settle(self, limit_s: float) -> bool:
+        """Wait until every deck plays, is empty or has failed; false after `limit_s` seconds."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            if self._queue.empty() and all(deck.settled for deck in self._decks):
+                return True
+            time.sleep(POLL_S)
+        return False
+
+    def close(self) -> None:
+        """Fade out, stop the device, end the processes, remove the shared block."""
+        if self._block is None:
+            return
+        self._block.words[at.W_RUN] = 0
+        end = time.monotonic() + FADE_OUT_LIMIT_S
+        while not self.snapshot().silent and time.monotonic() < end:
+            time.sleep(0.005)
+        self._release()
+
+    def _release(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+            self._thread = None
+        if self._output is not None:
+            self._output.stop()
+        for deck in self._decks:
+            deck.close()
+        if self._pool is not None:
+            self._pool.close()
+        if self._block is not None:
+            self._block.close()
+            self._block = None
+
+
+def checked_values(where: str, manifest: Manifest, given: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Values of a patch's controls by id, each known to the patch and in range.
+
+    Raises
+    ------
+    UnknownControlError, SettingError
+    """
+    values = {}
+    for control_id, value in given:
+        control = next((c for c in manifest.controls if c.id == control_id), None)
+        if control is None:
+            raise UnknownControlError(
+                f"{where}: patch {manifest.slug} has no such control",
+                got=control_id,
+                allowed=", ".join([*(c.id for c in manifest.controls), _ids(DECK_CONTROLS)]),
+            )
+        values[control_id] = check_range(f"{where}.{control_id}", value, control.min, control.max)
+    return values
+
+
+def _ids(table: tuple[StageControl, ...]) -> str:
+    return ", ".join(control.id for control in table)

@@ -1,0 +1,116 @@
+"""What can go wrong on the stage outside the audio path. In the audio path nothing is raised: a failure there is a number.
+
+::
+
+    StageError                    exit code 1: it failed
+    ├── DeckLoadError             a patch did not start in its deck
+    ├── DeviceError               a device did not open
+    │   ├── RateRefusedError      the device refuses the sample rate
+    │   └── PortAudioMissingError the PortAudio library is not installed
+    ├── RenderError               the audio file could not be written
+    ├── AlreadyRunningError       a second instance
+    ├── LockFolderError           the lock that tells instances apart has no place to be
+    ├── EngineError               the engine is not in a state to do this
+    ├── VoiceError                a model or corpus does not do what its manifest says
+    └── UsageError                exit code 2: what the user typed
+        ├── UnknownDeviceError
+        ├── UnknownDeckError
+        ├── UnknownControlError
+        ├── SettingError          a --set that is not DECK.CONTROL=VALUE, or a value out of range
+        ├── OptionError           an option out of range
+        └── RackError             a rack file that cannot be read
+"""
+
+
+class StageError(Exception):
+    """Base of every error of the stage: what failed, what was got, what is allowed, what to do next.
+
+    Parameters
+    ----------
+    what : str
+        What failed and where.
+    got, allowed, hint : str, optional
+        The value got, the values allowed, the next step.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, got: str = "", allowed: str = "", hint: str = "") -> None:
+        parts = [what]
+        if got:
+            parts.append(f"got {got}")
+        if allowed:
+            parts.append(f"allowed: {allowed}")
+        if hint:
+            parts.append(hint)
+        super().__init__("; ".join(parts))
+        self.what = what
+        self.got = got
+        self.allowed = allowed
+        self.hint = hint
+
+
+class DeckLoadError(StageError):
+    """A patch did not start in its deck."""
+
+
+class DeviceError(StageError):
+    """An audio device did not open or start."""
+
+
+class RateRefusedError(DeviceError):
+    """The device refuses the sample rate asked for."""
+
+
+class PortAudioMissingError(DeviceError):
+    """The PortAudio library is not installed."""
+
+
+class RenderError(StageError):
+    """The audio file could not be written; what was there before is still there."""
+
+
+class AlreadyRunningError(StageError):
+    """Another instance holds the stage."""
+
+
+class LockFolderError(StageError):
+    """The lock file that tells instances apart has no place to be."""
+
+
+class EngineError(StageError):
+    """The engine is not in a state to do this."""
+
+
+class VoiceError(StageError):
+    """A model or its data do not do what the manifest says."""
+
+
+class UsageError(StageError):
+    """What the user typed cannot be done."""
+
+    exit_code = 2
+
+
+class UnknownDeviceError(UsageError):
+    """No audio device has this name."""
+
+
+class UnknownDeckError(UsageError):
+    """No deck has this number."""
+
+
+class UnknownControlError(UsageError):
+    """The deck or the patch in it has no such control."""
+
+
+class SettingError(UsageError):
+    """A setting is not of the form DECK.CONTROL=VALUE, or its value is out of range."""
+
+
+class OptionError(UsageError):
+    """A command-line option is out of range."""
+
+
+class RackError(UsageError):
+    """A rack file cannot be read."""

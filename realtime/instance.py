@@ -1,0 +1,61 @@
+"""One stage at a time: two would fight for the sound device and for the machine. It knows a lock file."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
+
+from realtime.errors import AlreadyRunningError, LockFolderError
+
+FOLDER_VARIABLE = "STARLING_RUNTIME"
+"""Another folder for the lock, for tests and for who knowingly plays on two devices."""
+
+
+def _folder() -> Path:
+    given = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(given) if given else user_state_path("starling")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LockFolderError(
+            f"{folder}: the folder for the lock file cannot be made",
+            got=error.strerror or str(error),
+            hint=f"set {FOLDER_VARIABLE} to a folder you can write to",
+        ) from None
+    return folder
+
+
+class Instance:
+    """Holds the stage while it is entered; the system lets go of it whatever happens to the process.
+
+    Raises
+    ------
+    AlreadyRunningError — another process holds it; the message has its process id.
+    LockFolderError — the lock file has no place to be.
+    """
+
+    def __init__(self) -> None:
+        folder = _folder()
+        self._owner = folder / "stage.pid"
+        self._lock = FileLock(folder / "stage.lock")
+
+    def __enter__(self) -> "Instance":
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            owner = self._owner.read_text().strip() if self._owner.exists() else "unknown"
+            raise AlreadyRunningError(
+                "Starling is already playing on this machine",
+                got=f"process {owner}",
+                hint="stop it with Ctrl-C there; --render works beside it",
+            ) from None
+        except OSError as error:
+            raise LockFolderError(f"{self._lock.lock_file}: cannot be written", got=error.strerror or str(error)) from None
+        self._owner.write_text(str(os.getpid()))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._owner.unlink(missing_ok=True)
+        self._lock.release()

@@ -1,0 +1,89 @@
+"""The audio callback as machine code: what PortAudio calls, and the loop that paces it where there is no sound hardware.
+
+It knows PortAudio's C signature and the mixer. The callback never takes the interpreter's lock, allocates, waits, logs or raises; a status
+flag of the device is counted, not handled.
+"""
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from realtime.kernels import layout as at
+from realtime.kernels.atomics import as_float_pointer, load_acquire
+from realtime.kernels.clock import now_ns, sleep_us, thread_id
+from realtime.kernels.mixer import mix
+from realtime.kernels.views import FLOATS, WORDS, Floats, Words
+
+_OUTPUT_UNDERFLOW = 0x4  # paOutputUnderflow, portaudio.h
+_CONTINUE = 0  # paContinue
+_LATE_PERIODS = 8
+
+
+@njit(f"void({WORDS}, {FLOATS}, float32[:, ::1])", cache=True, nogil=True)
+def timed_mix(words: Words, floats: Floats, out: Floats) -> None:
+    """Make the next block and note how long it took. Audio thread."""
+    clock = words[at.W_NOW : at.W_NOW + 2]
+    started = now_ns(clock)
+    if words[at.W_CALLBACKS] == 0:
+        words[at.W_THREAD_ID] = thread_id()
+    mix(words, floats, out)
+    duration = now_ns(clock) - started
+    words[at.W_TIMINGS + words[at.W_CALLBACKS] % at.TIMINGS] = duration
+    words[at.W_CALLBACK_NS] = duration
+    words[at.W_CALLBACK_MAX_NS] = max(words[at.W_CALLBACK_MAX_NS], duration)
+    words[at.W_CALLBACKS] += 1
+
+
+_SIGNATURE = types.int32(
+    types.voidptr,
+    types.CPointer(types.float32),
+    types.ulong,
+    types.voidptr,
+    types.ulong,
+    types.CPointer(types.int64),
+)
+
+
+@cfunc(_SIGNATURE, cache=True)
+def stream_callback(source, output, frames, time_info, flags, block):  # type: ignore[no-untyped-def]
+    """PaStreamCallback: `output` is float32 interleaved stereo of `frames`, `block` the address of the shared block."""
+    words = carray(block, at.BLOCK_BYTES // 8, np.int64)
+    floats = carray(as_float_pointer(block), at.BLOCK_BYTES // 4, np.float32)
+    out = carray(output, (np.intp(frames), at.CHANNELS), np.float32)
+    if flags & _OUTPUT_UNDERFLOW:
+        words[at.W_DEVICE_XRUNS] += 1
+    timed_mix(words, floats, out)
+    return _CONTINUE
+
+
+@njit(f"void({WORDS}, {FLOATS}, float32[:, ::1], int64[::1], int64[::1])", cache=True, nogil=True)
+def pace(words: Words, floats: Floats, out: Floats, stop: Words, scratch: Words) -> None:
+    """Ask for blocks at the rate a device would, until `stop[0]` is not 0.
+
+    Parameters
+    ----------
+    words, floats : the shared block
+    out : float32 array, shape (T, 2)
+        The block, overwritten and thrown away.
+    stop : int64 array, shape (1,)
+    scratch : int64 array, shape (2,)
+
+    Thread
+    ------
+    Audio, of the device `null`: the whole loop runs without the interpreter's lock.
+    """
+    frames = out.shape[0]
+    rate = words[at.W_SAMPLE_RATE_HZ]
+    started = now_ns(scratch)
+    blocks = 0
+    while load_acquire(stop, 0) == 0:
+        timed_mix(words, floats, out)
+        blocks += 1
+        due = started + blocks * frames * 1_000_000_000 // rate
+        left = due - now_ns(scratch)
+        if left > 0:
+            sleep_us(left // 1000)
+        elif -left > _LATE_PERIODS * frames * 1_000_000_000 // rate:
+            # The machine slept: go on from now, as a device would, instead of racing to catch up.
+            words[at.W_DEVICE_XRUNS] += 1
+            started = now_ns(scratch)
+            blocks = 0

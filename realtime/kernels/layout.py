@@ -1,0 +1,144 @@
+"""Where everything is in the shared block. It knows positions only, not who reads or writes them when (see docs/threads.md).
+
+The block is one piece of memory seen through two flat views: ``words`` (int64) and ``floats`` (float32). Positions are plain integers, so
+that Numba freezes them into the kernels as constants. A field with more than one writer does not exist: the owner is named beside each.
+
+Values that one side writes and another polls at audio rate stand on cache lines of their own.
+"""
+
+from typing import Final
+
+VERSION: Final = 1
+MAGIC: Final = 0x53_54_41_52_4C_49_4E_47  # "STARLING"
+
+MAX_DECKS: Final = 8
+MAX_CONTROLS: Final = 64
+"""Controls one patch may have: the bound of the patch format."""
+RINGS: Final = 2
+"""A deck has two rings, so that a patch change can cross-fade."""
+CHANNELS: Final = 2
+RING_FRAMES: Final = 65_536
+"""Power of two, so that a position wraps by masking; 1.4 s at 48 kHz, over the largest lead plus the largest step."""
+RING_MASK: Final = RING_FRAMES - 1
+GUARD_FRAMES: Final = 2_048
+"""Frames behind the reader that the writer leaves alone: what an underrun is concealed with."""
+MAX_LEAD_FRAMES: Final = 32_768
+TAP_FRAMES: Final = 524_288
+"""Tap ring: 10.9 s at 48 kHz, so that a recording survives a slow disk."""
+TAP_MASK: Final = TAP_FRAMES - 1
+PIECE_FRAMES: Final = 512
+"""The mixer works in pieces of at most this many frames, whatever the block."""
+TIMINGS: Final = 8_192
+"""Callback durations kept: 22 s of 128-frame blocks at 48 kHz."""
+
+_LINE: Final = 8  # int64 words in a 64-byte cache line
+
+# --- words: the head of the block -----------------------------------------------------------------------------------
+W_MAGIC: Final = 0
+W_VERSION: Final = 1
+W_SAMPLE_RATE_HZ: Final = 2  # host, before the stream opens
+W_RUN: Final = 3  # host: 1 sounds, 0 fades to silence and stays there
+W_FADE_FRAMES: Final = 4  # host: length of a patch cross-fade
+W_RAMP_FRAMES: Final = 5  # host: frames a gain takes from 0 to 1
+W_TAP_ON: Final = 6  # host
+
+W_CLOCK: Final = 1 * _LINE  # callback: frames since the stream opened, the clock of everything
+W_CALLBACKS: Final = 2 * _LINE  # callback, as are the next eight
+W_CALLBACK_NS: Final = W_CALLBACKS + 1
+W_CALLBACK_MAX_NS: Final = W_CALLBACKS + 2
+W_BLOCK_FRAMES: Final = W_CALLBACKS + 3
+W_DEVICE_XRUNS: Final = W_CALLBACKS + 4
+W_NONFINITE: Final = W_CALLBACKS + 5
+W_LIMITED: Final = W_CALLBACKS + 6
+W_THREAD_ID: Final = W_CALLBACKS + 7
+W_TAP_HEAD: Final = 4 * _LINE  # callback
+W_TAP_DROPPED: Final = 5 * _LINE  # callback
+W_TAP_TAIL: Final = 6 * _LINE  # the one tap reader
+W_NOW: Final = 7 * _LINE  # callback: two words the clock writes into
+W_TIMINGS: Final = 8 * _LINE  # callback: duration in ns, slot = callback number modulo TIMINGS
+
+# --- words: one deck ---------------------------------------------------------------------------------------------------
+W_DECKS: Final = W_TIMINGS + TIMINGS
+D_ACTIVE: Final = 0  # host: ring to be heard, -1 none
+D_LEAD_FRAMES: Final = 1  # host: frames kept ready ahead of the device
+D_UNDERRUNS: Final = _LINE  # callback, as are the next two
+D_MISSING_FRAMES: Final = _LINE + 1
+D_NONFINITE: Final = _LINE + 2
+D_RINGS: Final = 2 * _LINE
+
+# --- words: one ring of a deck ------------------------------------------------------------------------------------------
+R_HEAD: Final = 0  # deck process: frames written since the ring was opened
+R_TAIL: Final = 1 * _LINE  # callback: frames read
+R_FLOWING: Final = 1 * _LINE + 1  # callback: 1 while frames come, 0 while it waits for a full lead
+R_CONCEALED: Final = 1 * _LINE + 2  # callback: frames of concealment played since the ring ran dry
+R_CONSUMED: Final = 1 * _LINE + 3  # callback: 1 once it has read a frame since the ring was opened
+R_HEARTBEAT_NS: Final = 2 * _LINE  # deck process, as are the next ten
+R_STEPS: Final = 2 * _LINE + 1
+R_STEP_NS: Final = 2 * _LINE + 2
+R_STEP_MAX_NS: Final = 2 * _LINE + 3
+R_STEP_MEAN_NS: Final = 2 * _LINE + 4
+R_BUDGET_NS: Final = 2 * _LINE + 5
+R_LATE_STEPS: Final = 2 * _LINE + 6
+R_MODE: Final = 2 * _LINE + 7
+R_FAULTS: Final = 3 * _LINE
+R_COMMANDS: Final = 3 * _LINE + 1
+R_STEP_FRAMES: Final = 3 * _LINE + 2
+R_LOOKAHEAD_FRAMES: Final = 3 * _LINE + 3
+RING_WORDS: Final = 4 * _LINE
+
+DECK_WORDS: Final = D_RINGS + RINGS * RING_WORDS
+WORDS_END: Final = W_DECKS + MAX_DECKS * DECK_WORDS
+
+# --- floats ---------------------------------------------------------------------------------------------------------------
+F_MASTER_GAIN: Final = 2 * WORDS_END  # host: linear
+F_MASTER_NOW: Final = F_MASTER_GAIN + 16  # callback, as are the next ones: the ramped master gain
+F_RUN_NOW: Final = F_MASTER_NOW + 1
+F_ENVELOPE: Final = F_MASTER_NOW + 2
+F_MASTER_PEAK: Final = F_MASTER_NOW + 3  # left, right
+F_MASTER_SQUARE: Final = F_MASTER_NOW + 5  # left, right: smoothed square
+F_SCRATCH: Final = F_MASTER_NOW + 16  # callback: two pieces, interleaved stereo
+F_DECKS: Final = F_SCRATCH + 2 * PIECE_FRAMES * CHANNELS
+
+DF_GAIN: Final = 0  # host: linear
+DF_PAN: Final = 1  # host: -1 left .. 1 right
+DF_MUTE: Final = 2  # host: 0 or 1
+DF_SOLO: Final = 3  # host: 0 or 1
+DF_LEFT_NOW: Final = 16  # callback, as are the next ones: ramped channel gains
+DF_RIGHT_NOW: Final = 17
+DF_PEAK: Final = 18  # left, right
+DF_SQUARE: Final = 20  # left, right
+DF_LAST: Final = 22  # left, right: last finite sample
+DF_RINGS: Final = 32
+
+RF_PRESENCE: Final = 0  # callback: 0 out .. 1 in, of the patch cross-fade
+RF_LEVEL: Final = 1  # callback: fade-in after a wait
+RF_CONTROLS: Final = 16  # host: control values of the patch on this ring, in manifest order
+RF_FREEZE: Final = RF_CONTROLS + MAX_CONTROLS  # host: 0 or 1
+RF_DATA: Final = RF_CONTROLS + MAX_CONTROLS + 16
+RING_FLOATS: Final = RF_DATA + RING_FRAMES * CHANNELS
+
+DECK_FLOATS: Final = DF_RINGS + RINGS * RING_FLOATS
+F_TAP: Final = F_DECKS + MAX_DECKS * DECK_FLOATS
+FLOATS_END: Final = F_TAP + TAP_FRAMES * CHANNELS
+
+BLOCK_BYTES: Final = 4 * FLOATS_END
+
+
+def deck_words(deck: int) -> int:
+    """Position in ``words`` where deck `deck` (0-based) begins."""
+    return W_DECKS + deck * DECK_WORDS
+
+
+def deck_floats(deck: int) -> int:
+    """Position in ``floats`` where deck `deck` (0-based) begins."""
+    return F_DECKS + deck * DECK_FLOATS
+
+
+def ring_words(deck: int, ring: int) -> int:
+    """Position in ``words`` where ring `ring` (0 or 1) of deck `deck` begins."""
+    return deck_words(deck) + D_RINGS + ring * RING_WORDS
+
+
+def ring_floats(deck: int, ring: int) -> int:
+    """Position in ``floats`` where ring `ring` (0 or 1) of deck `deck` begins."""
+    return deck_floats(deck) + DF_RINGS + ring * RING_FLOATS

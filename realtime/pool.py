@@ -1,0 +1,65 @@
+"""The warm spare: deck processes that are ready for a patch. It knows workers, not decks.
+
+Starting a process costs a second (interpreter, libraries, kernels); a spare has paid it already, so a patch change or a restart only loads.
+"""
+
+from realtime.worker import State, Worker
+
+
+class Pool:
+    """Workers without a deck.
+
+    Parameters
+    ----------
+    block_name : str
+
+    Thread
+    ------
+    The engine's control thread only.
+    """
+
+    def __init__(self, block_name: str) -> None:
+        self._block_name = block_name
+        self.workers: list[Worker] = []
+
+    @property
+    def ready(self) -> bool:
+        """True when a spare would load at once."""
+        return any(worker.state is State.IDLE for worker in self.workers)
+
+    def take(self) -> Worker:
+        """A worker to load a patch in: the readiest there is, a new one if there is none."""
+        self.poll()
+        self.workers.sort(key=lambda worker: worker.state is not State.IDLE)
+        return self.workers.pop(0) if self.workers else Worker(self._block_name)
+
+    def give(self, worker: Worker) -> None:
+        """Take back a worker that has been told to unload, as a spare if one is wanted."""
+        if self.workers:
+            worker.finish()
+        else:
+            worker.enter(State.STARTING)
+            self.workers.append(worker)
+
+    def keep(self, count: int) -> None:
+        """Start workers until there are `count`."""
+        while len(self.workers) < count:
+            self.workers.append(Worker(self._block_name))
+
+    def poll(self) -> None:
+        """Hear what the spares say and drop those that died."""
+        for worker in list(self.workers):
+            for event in worker.events():
+                if event["event"] == "idle":
+                    worker.enter(State.IDLE)
+            if worker.state is State.DEAD or not worker.alive or worker.overdue():
+                worker.kill()
+                self.workers.remove(worker)
+
+    def close(self) -> None:
+        """End every spare."""
+        for worker in self.workers:
+            worker.say(do="quit")
+        for worker in self.workers:
+            worker.finish()
+        self.workers.clear()

@@ -1,0 +1,167 @@
+"""Offline rendering: the same voices, streams and mixer, without pacing and without processes. It knows no device.
+
+For a seed the samples are the same on every run and for every block size.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from patches.library import find
+from patches.manifest import Manifest
+from patches.reader import read_manifest
+from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, check_range, linear_gain
+from realtime.controls import find as find_control
+from realtime.engine import checked_values
+from realtime.errors import OptionError, UnknownControlError
+from realtime.kernels import layout as at
+from realtime.kernels.mixer import mix
+from realtime.kernels.ring import fill, write
+from realtime.kernels.views import Floats
+from realtime.setup import DeckSetup, Setup
+from realtime.shared import GAIN_RAMP_S, SharedBlock
+from realtime.stream import VoiceStream, default_controls
+from realtime.voices.voice import UnitEvent, Voice, make_voice
+
+DEFAULT_RATE_HZ = 44_100
+DEFAULT_BLOCK_FRAMES = 1_024
+MIN_BLOCK_FRAMES = 1
+MAX_BLOCK_FRAMES = 16_384
+MIN_RATE_HZ = 8_000
+MAX_RATE_HZ = 192_000
+FADE_OUT_S = 4 * GAIN_RAMP_S
+"""The mixer's own start and stop fade."""
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """How long, at which rate, in which blocks."""
+
+    seconds: float
+    seed: int = 0
+    sample_rate_hz: int = DEFAULT_RATE_HZ
+    block_frames: int = DEFAULT_BLOCK_FRAMES
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= 24 * 3600:
+            raise OptionError("--seconds", got=f"{self.seconds:g}", allowed="over 0, up to 86400")
+        if not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
+            raise OptionError("--sample-rate", got=str(self.sample_rate_hz), allowed=f"{MIN_RATE_HZ} to {MAX_RATE_HZ}")
+        if not MIN_BLOCK_FRAMES <= self.block_frames <= MAX_BLOCK_FRAMES:
+            raise OptionError("--block-frames", got=str(self.block_frames), allowed=f"{MIN_BLOCK_FRAMES} to {MAX_BLOCK_FRAMES}")
+
+    @property
+    def frames(self) -> int:
+        """Frames of the whole."""
+        return round(self.seconds * self.sample_rate_hz)
+
+
+class OfflineDeck:
+    """A deck without a process: its stream fills its ring when asked."""
+
+    def __init__(self, number: int, setup: DeckSetup, config: RenderConfig, block: SharedBlock) -> None:
+        folder = find(setup.patch)
+        self.manifest: Manifest = read_manifest(folder)
+        self._block = block
+        self._ring = at.ring_words(number, 0)
+        state = at.ring_floats(number, 0)
+        self._data = state + at.RF_DATA
+        self._controls = block.controls(number, 0)
+        block.open_ring(number, 0)
+        self._controls[:] = default_controls(self.manifest)
+        self._frozen = _apply_controls(number, setup, self.manifest, block)
+        self.voice: Voice = make_voice(folder, self.manifest)
+        self.voice.prepare()
+        self._stream = VoiceStream(self.voice, self.manifest, config.sample_rate_hz)
+        self._stream.start(setup.seed if setup.seed is not None else config.seed + number)
+        block.words[at.deck_words(number) + at.D_ACTIVE] = 0
+
+    @property
+    def faults(self) -> int:
+        """Steps of the voice that had to be replaced."""
+        return self._stream.faults
+
+    def fill(self, frames: int) -> None:
+        """Step the voice until the ring holds at least `frames`."""
+        words, floats = self._block.words, self._block.floats
+        while fill(words, self._ring) < frames:
+            made = self._stream.next(self._controls, self._frozen)
+            write(words, floats, self._ring, self._data, np.ascontiguousarray(made), len(made))
+
+
+def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], None] | None = None) -> Iterator[Floats]:
+    """Render block by block.
+
+    Parameters
+    ----------
+    setup : Setup
+    config : RenderConfig
+    log : callable, optional
+        Called with the deck's number and every entry of its voice's log.
+
+    Yields
+    ------
+    float32 array, shape (T, 2), linear amplitude
+        Valid until the next one is asked for; `config.frames` frames in all, the last of them faded out.
+
+    Raises
+    ------
+    PatchError, UsageError, VoiceError — before the first block.
+
+    Thread
+    ------
+    Any one.
+    """
+    block = SharedBlock.private(config.sample_rate_hz)
+    decks = [OfflineDeck(number, deck, config, block) for number, deck in enumerate(setup.decks)]
+    for control_id, value in setup.master:
+        control = find_control(MASTER_CONTROLS, control_id)
+        if control is None:
+            allowed = ", ".join(c.id for c in MASTER_CONTROLS)
+            raise UnknownControlError("the master has no such control", got=control_id, allowed=allowed)
+        block.floats[at.F_MASTER_GAIN] = linear_gain(check_range("master.gain", value, control.minimum, control.maximum))
+    if log is not None:
+        for number, deck in enumerate(decks):
+            deck.voice.log = lambda event, number=number: log(number, event)
+    return _blocks(block, decks, config)
+
+
+def _blocks(block: SharedBlock, decks: list[OfflineDeck], config: RenderConfig) -> Iterator[Floats]:
+    out = np.zeros((config.block_frames, at.CHANNELS), np.float32)
+    total = config.frames
+    fade_at = max(0, total - round(FADE_OUT_S * config.sample_rate_hz))
+    done = 0
+    while done < total:
+        if done == fade_at:
+            block.words[at.W_RUN] = 0
+        end = fade_at if done < fade_at else total
+        # A block ends where the fade begins, so that the fade is at the same frame whatever the block size.
+        count = min(config.block_frames, end - done)
+        for deck in decks:
+            deck.fill(count)
+        mix(block.words, block.floats, out[:count])
+        done += count
+        yield out[:count]
+
+
+def _apply_controls(number: int, setup: DeckSetup, manifest: Manifest, block: SharedBlock) -> bool:
+    """Write a deck's values into the block; returns whether it is frozen."""
+    frozen = False
+    own = []
+    floats = block.floats
+    places = {"gain": at.DF_GAIN, "pan": at.DF_PAN, "mute": at.DF_MUTE, "solo": at.DF_SOLO}
+    for control_id, value in setup.controls:
+        control = find_control(DECK_CONTROLS, control_id)
+        if control is None:
+            own.append((control_id, value))
+            continue
+        checked = check_range(f"deck {number + 1}.{control_id}", value, control.minimum, control.maximum)
+        if control_id == "freeze":
+            frozen = checked >= 0.5
+        else:
+            floats[at.deck_floats(number) + places[control_id]] = linear_gain(checked) if control_id == "gain" else checked
+    for control_id, value in checked_values(f"deck {number + 1}", manifest, own).items():
+        index = next(i for i, c in enumerate(manifest.controls) if c.id == control_id)
+        block.controls(number, 0)[index] = value
+    return frozen

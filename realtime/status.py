@@ -1,0 +1,48 @@
+"""The plain status line, until there is a screen. It knows snapshots only."""
+
+from realtime.snapshot import DeckSnapshot, Snapshot
+
+_METER = " ▁▂▃▄▅▆▇█"
+_FLOOR_DB = -48.0
+
+
+def meter(level_db: float) -> str:
+    """One character whose height is a level between the floor and 0 dBFS."""
+    share = (level_db - _FLOOR_DB) / -_FLOOR_DB
+    return _METER[min(max(round(share * (len(_METER) - 1)), 0), len(_METER) - 1)]
+
+
+def deck_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
+    """One deck in a few words: level, lead, step time against its budget, underruns."""
+    if deck.state in ("empty", "loading", "failed", "restarting"):
+        return f"{deck.number + 1} {deck.patch or '-'} {deck.state}"
+    levels = meter(deck.peak_db[0]) + meter(deck.peak_db[1])
+    return (
+        f"{deck.number + 1} {deck.patch} {levels} {max(deck.rms_db):5.1f} dB  lead {1000 * deck.lead_frames / sample_rate_hz:.0f} ms"
+        f"  step {deck.step_ms:.1f} ms ({100 * deck.step_share:.0f} %)  underruns {deck.underruns}"
+    )
+
+
+def status_line(snapshot: Snapshot, width: int) -> str:
+    """The whole stage in one line of at most `width` characters."""
+    head = f"{snapshot.clock_frames / snapshot.sample_rate_hz:7.1f} s  {meter(snapshot.peak_db[0])}{meter(snapshot.peak_db[1])} "
+    head += f"{max(snapshot.rms_db):5.1f} dB"
+    if snapshot.device_xruns:
+        head += f"  device xruns {snapshot.device_xruns}"
+    line = " │ ".join([head, *(deck_text(deck, snapshot.sample_rate_hz) for deck in snapshot.decks)])
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def summary(snapshot: Snapshot) -> list[str]:
+    """What is said once at the end."""
+    lines = [
+        f"played {snapshot.clock_frames / snapshot.sample_rate_hz:.1f} s on {snapshot.device}: {snapshot.underruns} underruns, "
+        f"{snapshot.device_xruns} device xruns, longest callback {100 * snapshot.callback_share:.0f} % of a block"
+    ]
+    lines += [
+        f"deck {deck.number + 1}: {deck.patch}, {deck.restarts} restarts, {deck.late_steps} late steps, "
+        f"longest step {deck.step_max_ms:.1f} ms"
+        for deck in snapshot.decks
+        if deck.patch
+    ]
+    return lines

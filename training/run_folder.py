@@ -1,0 +1,235 @@
+"""A run folder: what a training leaves behind, and everything an export needs.
+
+::
+
+    RUN/checkpoint.safetensors    best weights so far
+    RUN/meta.json                 recipe, descriptors, statistics, clips, versions, scores: the fields of `RunMeta`
+    RUN/last.ckpt                 whole state of the trainer, to go on from
+    RUN/logs/                     TensorBoard
+
+It does not know the trainer. Nothing here is pickled but the trainer's own state, which is read back as plain values only.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+
+from training.descriptors import NAMES
+from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OutputFailedError, RecipeError
+from training.recipe import SequencerRecipe, recipe_from_dict
+from training.sequencer import Sequencer
+
+META = "meta.json"
+WEIGHTS = "checkpoint.safetensors"
+LAST = "last.ckpt"
+FORMAT = 1
+# The libraries whose version can change the weights or the descriptors.
+VERSIONED = ("torch", "lightning", "numpy", "librosa", "soxr", "starling-live")
+GIT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class RunMeta:
+    """What `meta.json` says.
+
+    Attributes
+    ----------
+    format, kind : int, str
+        1 and "sequencer".
+    finished : bool
+        The training came to its end: all updates, or no improvement for long enough.
+    recipe, recipe_name : dict, str
+        All dials, and the name of the file they came from.
+    descriptors, mean, std : list
+        Names in model order, and the statistics of the training frames that z-score them.
+    audio_folder, channel_rule : str
+        As the user gave them.
+    channels, sample_rate_hz, hop_frames, audio_seconds : number
+    split : str
+        "file", or "time" where each clip's end was held out.
+    clips : list of dict
+        ``path`` in the folder, ``class``, ``sha256`` of the file, ``split`` ("training", "held_out"), ``rows`` of descriptors.
+    skipped : list of dict
+        ``path`` and ``reason``.
+    class_names : list of str
+    content_sha256 : str
+        Of all clips and sides; equal for equal data.
+    versions, git : dict, str
+    created : str
+        Start of the training, UTC.
+    updates, updates_done : int
+        Of the weights kept, and of the training.
+    training_seconds : float
+    scores : dict
+    checkpoint_sha256 : str
+    """
+
+    format: int
+    kind: str
+    finished: bool
+    recipe: dict[str, Any]
+    recipe_name: str
+    descriptors: list[str]
+    mean: list[float]
+    std: list[float]
+    audio_folder: str
+    channel_rule: str
+    channels: int
+    sample_rate_hz: int
+    hop_frames: int
+    audio_seconds: float
+    split: str
+    clips: list[dict[str, Any]]
+    skipped: list[dict[str, str]]
+    class_names: list[str]
+    content_sha256: str
+    versions: dict[str, str]
+    git: str
+    created: str
+    updates: int
+    updates_done: int
+    training_seconds: float
+    scores: dict[str, float]
+    checkpoint_sha256: str
+
+    def sequencer_recipe(self) -> SequencerRecipe:
+        """Return the recipe, checked again."""
+        return recipe_from_dict(self.recipe)
+
+
+def read_meta(folder: Path) -> RunMeta:
+    """Read what a run says about itself.
+
+    Raises
+    ------
+    MissingRunError
+        The folder is not there, or holds no run.
+    MissingCheckpointError
+        A training began there and has not kept anything yet.
+    DamagedRunError
+        `meta.json` is not what a training writes.
+    """
+    file = folder / META
+    if not folder.is_dir():
+        raise MissingRunError("no such run folder", where=folder, hint="Train one: python -m training sequencer --audio DIR --out RUN")
+    if not file.is_file():
+        if (folder / LAST).exists() or (folder / "logs").is_dir():
+            raise MissingCheckpointError("the run has kept no weights yet", where=folder, hint="Let it reach its first validation")
+        raise MissingRunError(
+            "not a run folder", where=folder, got="no meta.json", hint="A run is what python -m training sequencer writes"
+        )
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise DamagedRunError("not a run of this version", where=file, allowed=f"format {FORMAT}")
+        meta = RunMeta(**values)
+        meta.sequencer_recipe()
+    except OSError as error:
+        raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
+    except (ValueError, TypeError, RecipeError) as error:
+        raise DamagedRunError("not what a training writes", where=file, got=str(error), hint="Train again, or restore the file") from error
+    if tuple(meta.descriptors) != NAMES:
+        raise DamagedRunError("the run was made for other descriptors", where=file, allowed=", ".join(NAMES))
+    return meta
+
+
+def load_sequencer(folder: Path) -> tuple[RunMeta, Sequencer]:
+    """Read a run and the model it kept, ready to predict.
+
+    Raises
+    ------
+    MissingRunError, MissingCheckpointError, DamagedRunError
+        As `read_meta`; and the weights are missing, or not those that `meta.json` belongs to.
+    """
+    meta = read_meta(folder)
+    file = folder / WEIGHTS
+    if not file.is_file():
+        raise MissingCheckpointError("the run has no weights", where=file, hint="Train it on: python -m training sequencer --resume")
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
+    if hashlib.sha256(content).hexdigest() != meta.checkpoint_sha256:
+        raise DamagedRunError("not the weights that meta.json describes", where=file, hint="Train it on with --resume")
+    sequencer = build_sequencer(meta.sequencer_recipe())
+    try:
+        sequencer.load_state_dict(safetensors.torch.load(content))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise DamagedRunError("the weights do not fit the recipe", where=file, got=str(error).splitlines()[0]) from error
+    return meta, sequencer.eval()
+
+
+def build_sequencer(recipe: SequencerRecipe) -> Sequencer:
+    """Return the untrained model of a recipe."""
+    return Sequencer(recipe.hidden_size, recipe.layers, recipe.components, recipe.head, recipe.dropout, recipe.input_noise)
+
+
+def write_run(folder: Path, meta: RunMeta, sequencer: Sequencer) -> RunMeta:
+    """Write weights and `meta.json`, each whole or not at all, and return the meta with the weights' hash in it.
+
+    Raises
+    ------
+    OutputFailedError
+        The disk refused.
+    """
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in sequencer.state_dict().items()}
+    content = safetensors.torch.save(weights)
+    meta = dataclasses.replace(meta, checkpoint_sha256=hashlib.sha256(content).hexdigest())
+    write_whole(folder / WEIGHTS, content)
+    write_meta(folder, meta)
+    return meta
+
+
+def write_meta(folder: Path, meta: RunMeta) -> None:
+    """Write `meta.json` whole or not at all; raises OutputFailedError where the disk refuses."""
+    text = json.dumps(dataclasses.asdict(meta), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(folder / META, text.encode())
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it into it; raises OutputFailedError where the disk refuses."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+            # mkstemp makes files for one user only; a run is an ordinary file.
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(file)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputFailedError("could not be written", where=file, got=error.strerror) from error
+
+
+def library_versions() -> dict[str, str]:
+    """Return Python's version and those of the libraries that shape a run."""
+    versions = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def git_commit() -> str:
+    """Return the commit of this source tree, or "unknown" where there is no git or no repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return answer.stdout.strip()

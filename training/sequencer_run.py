@@ -1,0 +1,248 @@
+"""One training of a sequencer as a run folder: what it begins with, what it keeps, and how it goes on.
+
+It does not know the command line, nor the loss (`training.sequencer_module`).
+"""
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from training.descriptors import HOP_FRAMES, NAMES, SAMPLE_RATE_HZ
+from training.errors import (
+    AudioChangedError,
+    NothingToResumeError,
+    OutputExistsError,
+    OutputFailedError,
+    RecipeChangedError,
+    TrainingDivergedError,
+)
+from training.quiet import quiet_lightning
+from training.recipe import SequencerRecipe
+from training.run_folder import FORMAT, LAST, RunMeta, git_commit, library_versions, load_sequencer, read_meta, write_meta, write_run
+from training.sequencer_data import FrameSet, HeldOutBatches, SequencerData, read_frames
+from training.sequencer_module import MONITOR, KeepLast, SequencerModule, StopOnInterrupt, UpdateBar
+from training.sequencer_scores import baseline_scores, model_scores
+
+# A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
+GRADIENT_NORM = 1.0
+# Matrices of this size do not repay more than a few threads.
+MAX_THREADS = 4
+LOG_INTERVAL = 10
+# What may differ when a run goes on: how long it goes on.
+FREE_ON_RESUME = ("updates", "patience")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended: `meta` is what `meta.json` says now."""
+
+    meta: RunMeta
+    interrupted: bool
+
+
+def train_sequencer(
+    audio: Path,
+    out: Path,
+    recipe: SequencerRecipe,
+    *,
+    recipe_name: str = "sequencer",
+    resume: bool = False,
+    channels: str = "as_is",
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> TrainingResult:
+    """Train a sequencer on a folder of audio and keep the best in a run folder.
+
+    Parameters
+    ----------
+    audio : Path
+        Folder of sounds; sub-folders are classes.
+    out : Path
+        Run folder: new or empty, or with `resume` one that a training has begun.
+    recipe : SequencerRecipe
+    recipe_name : str
+        For the record.
+    resume : bool
+        Go on from the last state. The recipe and the audio must be those it began with; `updates` and `patience` may change.
+    channels : str
+        What the patch will be: as_is, mono or stereo. Descriptors are those of the mono mix.
+    cache : Path, optional
+        Where decoded audio is kept.
+    say : callable
+        Takes lines of text for the user.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    OutputExistsError
+        `out` holds something, and `resume` was not asked for.
+    MissingRunError, MissingCheckpointError, DamagedRunError, NothingToResumeError, RecipeChangedError, AudioChangedError
+        What is in `out` cannot be gone on with.
+    AudioFolderError
+        The audio cannot be used.
+    OutputFailedError
+        The disk refused.
+    """
+    earlier = _earlier(out, recipe, resume)
+    frames = read_frames(audio, held_out_share=recipe.held_out_share, seed=recipe.seed, channels=channels, cache=cache)
+    for path, reason in frames.skipped:
+        say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
+    if earlier is not None and earlier.content_sha256 != frames.content:
+        _name_changed_audio(audio, earlier, frames)
+    learn, judge = len(frames.training), len(frames.held_out)
+    say(f"{frames.folder.seconds:.0f} s of audio: {learn} clips to learn from, {judge} held out by {frames.split}")
+    meta = earlier or _first_meta(audio, recipe, recipe_name, channels, frames)
+    meta = dataclasses.replace(meta, recipe=recipe.as_dict(), finished=False)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return _fit(out, recipe, frames, meta, resume=earlier is not None, say=say)
+    except OSError as error:
+        raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
+
+
+def _fit(
+    out: Path, recipe: SequencerRecipe, frames: FrameSet, meta: RunMeta, *, resume: bool, say: Callable[[str], None]
+) -> TrainingResult:
+    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+    seconds_before, started = meta.training_seconds, time.monotonic()
+
+    def keep(module: SequencerModule, scores: dict[str, float]) -> None:
+        seconds = seconds_before + time.monotonic() - started
+        now = dataclasses.replace(
+            meta, updates=module.global_step, updates_done=module.global_step, training_seconds=round(seconds, 3), scores=scores
+        )
+        write_run(out, now, module.sequencer)
+
+    torch.manual_seed(recipe.seed)
+    module = SequencerModule(recipe, keep)
+    heard = np.concatenate([part.frames for part in frames.training])
+    module.sequencer.lowest.copy_(torch.from_numpy(heard.min(0)))
+    module.sequencer.highest.copy_(torch.from_numpy(heard.max(0)))
+    data = SequencerData(
+        frames,
+        window=recipe.window_frames,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        interval=recipe.validation_interval,
+        last_update=recipe.updates,
+    )
+    stop = StopOnInterrupt(data)
+    patience = EarlyStopping(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
+    with quiet_lightning(), stop.listening():
+        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)])
+        trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
+    if math.isinf(module.best_loss):
+        raise TrainingDivergedError(
+            "no held-out loss was a number", where=out, got=f"learning_rate {recipe.learning_rate:g}", hint="Lower it in the recipe"
+        )
+    interrupted = stop.interrupted and trainer.global_step < recipe.updates
+    seconds = round(seconds_before + time.monotonic() - started, 3)
+    best, sequencer = load_sequencer(out)
+    held_out, training = ([part.frames for part in side] for side in (frames.held_out, frames.training))
+    scores = model_scores(sequencer, held_out, HeldOutBatches(held_out), recipe.seed) | baseline_scores(training, held_out)
+    final = dataclasses.replace(best, finished=not interrupted, updates_done=trainer.global_step, training_seconds=seconds, scores=scores)
+    write_meta(out, final)
+    return TrainingResult(final, interrupted)
+
+
+def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback]) -> pl.Trainer:
+    return pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        max_steps=recipe.updates,
+        gradient_clip_val=GRADIENT_NORM,
+        num_sanity_val_steps=0,
+        log_every_n_steps=LOG_INTERVAL,
+        logger=TensorBoardLogger(out, name="logs", version=""),
+        callbacks=[*callbacks, KeepLast(out / LAST)],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None:
+    """Return what the run to resume says, or None for a new one; refuse what can be neither."""
+    if not resume:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
+        return None
+    meta = read_meta(out)
+    if not (out / LAST).is_file():
+        raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
+    for name, value in recipe.as_dict().items():
+        if name not in FREE_ON_RESUME and meta.recipe[name] != value:
+            hint = "Leave --recipe out to go on with the run's own"
+            raise RecipeChangedError(
+                "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
+            )
+    if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in FREE_ON_RESUME):
+        hint = "Export it, or raise updates or patience in the recipe"
+        raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
+    return meta
+
+
+def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None:
+    before = {(clip["path"], clip["sha256"]) for clip in earlier.clips}
+    now = {(part.clip.path.as_posix(), part.clip.sha256) for _, parts in frames.sides() for part in parts}
+    changed = sorted({path for path, _ in before ^ now})
+    what = "new, changed or gone since the run began" if changed else "split otherwise than when the run began"
+    raise AudioChangedError(
+        what, where=audio / changed[0] if changed else audio, got=f"{len(changed)} such file(s)", hint="Start a new run"
+    )
+
+
+def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels: str, frames: FrameSet) -> RunMeta:
+    return RunMeta(
+        format=FORMAT,
+        kind="sequencer",
+        finished=False,
+        recipe=recipe.as_dict(),
+        recipe_name=recipe_name,
+        descriptors=list(NAMES),
+        mean=frames.mean.tolist(),
+        std=frames.std.tolist(),
+        audio_folder=str(audio),
+        channel_rule=channels,
+        channels=frames.folder.channels,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        hop_frames=HOP_FRAMES,
+        audio_seconds=round(frames.folder.seconds, 3),
+        split=frames.split,
+        clips=[
+            {
+                "path": part.clip.path.as_posix(),
+                "class": part.clip.class_name,
+                "sha256": part.clip.sha256,
+                "split": side,
+                "rows": len(part.frames),
+            }
+            for side, parts in frames.sides()
+            for part in parts
+        ],
+        skipped=[{"path": path.as_posix(), "reason": reason.what} for path, reason in frames.skipped],
+        class_names=list(frames.folder.class_names),
+        content_sha256=frames.content,
+        versions=library_versions(),
+        git=git_commit(),
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        updates=0,
+        updates_done=0,
+        training_seconds=0.0,
+        scores={},
+        checkpoint_sha256="",
+    )
