@@ -9,13 +9,12 @@
         ├── AudioGoneError          the run's audio folder, or a file of it, is not there
         ├── CorpusChangedError      a file is not the one the run learned from
         ├── EmptyCorpusError        no sound is long enough for one unit
-        ├── SheetError              textures.json cannot be read
         └── VerificationError       the exported model does not repeat the trained one
 """
 
 from training.errors import StudioError
 
-__all__ = ["AudioGoneError", "CorpusChangedError", "EmptyCorpusError", "ExportError", "SheetError", "SlugError", "VerificationError"]
+__all__ = ["AudioGoneError", "CorpusChangedError", "EmptyCorpusError", "ExportError", "SlugError", "VerificationError"]
 
 
 class ExportError(StudioError):
@@ -38,10 +37,6 @@ class CorpusChangedError(ExportError):
 
 class EmptyCorpusError(ExportError):
     """No sound of the corpus is long enough for one unit."""
-
-
-class SheetError(ExportError):
-    """The parameter sheet of the audio folder cannot be read, so its licence is not known."""
 
 
 class VerificationError(ExportError):

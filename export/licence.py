@@ -1,20 +1,11 @@
-"""Under which terms a patch may be played and passed on: read from its sounds, and said in LICENSE.
+"""Under which terms a patch may be played and passed on: those of its sounds, said in LICENSE.
 
 It does not know models.
 """
 
-import csv
-import json
-from pathlib import Path
-
-from export.errors import SheetError
 from patches.manifest import Licence
 from training.audio_folder import AudioFolder
-
-SHEET = "textures.json"
-LIST = "parameters.csv"
-CC0 = "CC0-1.0"
-USER_SUPPLIED = "user-supplied"
+from training.licence import CC0, USER_SUPPLIED, audio_licence
 
 TERMS = {
     CC0: """\
@@ -53,13 +44,13 @@ SOFTWARE.
 """
 
 
-def licence_of(weights_are_free: bool, sounds: AudioFolder) -> Licence:
+def licence_of(learned_from: str, sounds: AudioFolder) -> Licence:
     """Return the licences of a patch.
 
     Parameters
     ----------
-    weights_are_free : bool
-        Whether the sounds that the run learned from are all CC0.
+    learned_from : str
+        Terms of the sounds that the run learned from: the weights are under them too.
     sounds : AudioFolder
         The sounds that go along.
 
@@ -68,37 +59,9 @@ def licence_of(weights_are_free: bool, sounds: AudioFolder) -> Licence:
     SheetError
         The sounds have a sheet that cannot be read.
     """
-    return Licence(code="MIT", weights=CC0 if weights_are_free else USER_SUPPLIED, data=CC0 if is_free(sounds) else USER_SUPPLIED)
+    return Licence(code="MIT", weights=learned_from, data=audio_licence(sounds))
 
 
 def licence_text(licence: Licence) -> str:
     """Return the text of LICENSE."""
     return TERMS[CC0 if licence.weights == licence.data == CC0 else USER_SUPPLIED] + MIT
-
-
-def is_free(sounds: AudioFolder) -> bool:
-    """Tell whether all sounds of a folder are CC0: its sheet says so and its list names every one of them.
-
-    Raises
-    ------
-    SheetError
-        Sheet or list cannot be read.
-    """
-    sheet, listing = sounds.folder / SHEET, sounds.folder / LIST
-    if not sheet.is_file() or not listing.is_file():
-        return False
-    description = _read(sheet)
-    try:
-        values = json.loads(description)
-    except ValueError as error:
-        raise SheetError("not JSON", where=sheet, got=str(error), hint="Make the textures again, or remove the sheet") from error
-    listed = {row.get("file") for row in csv.DictReader(_read(listing).splitlines())}
-    named = all(clip.path.as_posix() in listed for clip in sounds.clips)
-    return isinstance(values, dict) and values.get("licence") == CC0 and named
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SheetError("cannot be read", where=file, got=type(error).__name__, hint="Make the textures again, or remove it") from error

@@ -30,7 +30,7 @@ from training.sequencer import SequencerStep
 CORPUS_SECONDS = 300.0
 
 # A fade of half a hop joins units without a click and leaves half of every unit untouched.
-SETTINGS = {"crossfade_frames": 512, "candidates": 8, "hop_frames": HOP_FRAMES}
+SETTINGS = {"crossfade_frames": 512, "candidates": 8}
 
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 # The most units a second a mosaic can choose: one per hop.
@@ -44,6 +44,7 @@ CONTROLS = (
     Control("temperature", "Temperature", "", 0.0, 2.0, 0.7, "linear", 0.0),
     Control("density", "Density", "units/s", 1.0, DENSITY_MAX_HZ, 8.0, "exponential", 50.0),
 )
+
 
 @dataclass(frozen=True)
 class Request:
@@ -110,7 +111,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     folder = _read_sounds(request, meta, cache)
     for path, reason in folder.skipped:
         say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
-    licence = licence_of(meta.licence == CC0, folder)
+    licence = licence_of(meta.licence, folder)
     corpus = build_corpus(choose_pieces(folder, request.corpus_seconds), folder.sample_rate_hz, SETTINGS["crossfade_frames"])
     say(f"corpus: {len(corpus.start_frames)} units in {corpus.seconds:.1f} s from {len(corpus.spans)} of {len(folder.clips)} files")
     mean, std = np.array(meta.mean, dtype=np.float32), np.array(meta.std, dtype=np.float32)
@@ -118,7 +119,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     onnx_model, torchscript = to_onnx(step), to_torchscript(step)
     proof = verify(step, onnx_model, torchscript, prime_of(corpus, mean, std))
     errors = f"ONNX {proof.onnx_max_error:.1e}, TorchScript {proof.torchscript_max_error:.1e}"
-    say(f"sequencer: largest error in {proof.steps} free steps {errors}; one step {proof.step_ms_p50:.3f} ms, p99 {proof.step_ms_p99:.3f} ms")
+    say(f"sequencer: largest error in {proof.steps} free steps {errors}; step {proof.step_ms_p50:.3f} ms, p99 {proof.step_ms_p99:.3f} ms")
     files = {
         "sequencer.onnx": onnx_model,
         "sequencer.ts": torchscript,

@@ -14,14 +14,11 @@ from typing import NoReturn
 
 from patches import library
 from patches.codec import encode
-from patches.errors import NotAFolderError, PatchError, UnknownPatchError, printable
+from patches.errors import PatchError, UnknownPatchError, printable
 from patches.limits import MIB
 from patches.manifest import Manifest
 from patches.reader import read_manifest
 from patches.validate import validate
-
-TYPED_WRONG = (UnknownPatchError, NotAFolderError)
-"""Errors that another command line would cure."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except PatchError as error:
         complain(error)
-        return 2 if isinstance(error, TYPED_WRONG) else 1
+        return 2 if isinstance(error, UnknownPatchError) else 1
     except BrokenPipeError:
         # The reader (head, less) has gone; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,7 +118,10 @@ def _described(manifest: Manifest, folder: Path) -> str:
         f"origin: {origin.recipe}, source {origin.git}, {origin.created}, seed {origin.seed}, trained {origin.training_seconds:g} s",
         f"folder: {printable(str(folder))}",
         *(f"file: {entry.file} ({entry.role}), {entry.bytes} bytes" for entry in manifest.entries),
-        *(f"control: {c.id}, {c.label}: {c.min:g} to {c.max:g} {c.unit}, {c.default:g} at first, {c.curve}" for c in manifest.controls),
+        *(
+            f"control: {c.id}, {c.label}: {f'{c.min:g} to {c.max:g} {c.unit}'.rstrip()}, {c.default:g} at first, {c.curve}"
+            for c in manifest.controls
+        ),
         *(f"setting: {key} = {value}" for key, value in manifest.settings.items()),
     ]
     return "\n".join(lines)
@@ -135,7 +135,7 @@ def _validate(options: argparse.Namespace) -> int:
             manifest = validate(library.find(patch))
         except PatchError as error:
             complain(error)
-            code = max(code, 2 if isinstance(error, TYPED_WRONG) else 1)
+            code = max(code, 2 if isinstance(error, UnknownPatchError) else 1)
         else:
             size_mib = sum(entry.bytes for entry in manifest.entries) / MIB
             print(f"{manifest.slug}: valid, {len(manifest.entries)} files, {size_mib:.2f} MiB")

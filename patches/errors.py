@@ -3,13 +3,13 @@
 Does not know how a check is made, only how its failure reads::
 
     PatchError
-    ├── UnknownPatchError          no patch has this slug, no folder has this path
+    ├── UnknownPatchError          no patch has this slug, no folder has this path: typed wrong
+    │   └── NotAFolderError        a patch is a folder, not a file
     ├── PatchExistsError           the slug is taken and replacing was not asked for
     ├── PatchWriteError            the disk refused to take the patch
     ├── UnknownRoleError           the patch has no model or data file in this role
     ├── UnknownControlError        the patch has no control with this id
     ├── FolderError                what lies in the folder
-    │   ├── NotAFolderError        a patch is a folder, not a file
     │   ├── SlugMismatchError      slug and folder name differ
     │   ├── MissingFileError       a file that must be there is not
     │   ├── UnlistedFileError      a file that the manifest does not list
@@ -101,9 +101,15 @@ class PatchError(Exception):
 
 
 class UnknownPatchError(PatchError):
-    """No patch has this slug, or no folder has this path."""
+    """No patch has this slug, or no folder has this path: what was typed is wrong, no patch is."""
 
     problem = "no such patch"
+
+
+class NotAFolderError(UnknownPatchError):
+    """A patch is a folder, and this is not one."""
+
+    problem = "a patch is a folder"
 
 
 class PatchExistsError(PatchError):
@@ -132,12 +138,6 @@ class UnknownControlError(PatchError):
 
 class FolderError(PatchError):
     """Something is wrong with what lies in the folder."""
-
-
-class NotAFolderError(FolderError):
-    """A patch is a folder, and this is not one."""
-
-    problem = "a patch is a folder"
 
 
 class SlugMismatchError(FolderError):

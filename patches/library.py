@@ -101,6 +101,8 @@ def find(slug_or_folder: str) -> Path:
     ------
     Any but audio.
     """
+    if not slug_or_folder:  # which pathlib would take for the current folder
+        raise UnknownPatchError(got="nothing", allowed="the slug of a patch, or the path of its folder")
     if not SLUG.fullmatch(slug_or_folder):
         check_folder(Path(slug_or_folder))
         return Path(slug_or_folder)

@@ -4,6 +4,7 @@ It is started empty (the warm spare: interpreter, libraries and kernels ready), 
 ring holds less than the lead. Commands and events are JSON objects on the pipe; controls and statistics are in the shared block.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -48,12 +49,12 @@ def run(block_name: str, pipe: Connection) -> None:
     # Ctrl-C goes to the whole group of the terminal: only the host decides when a deck ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     block = SharedBlock.attach(block_name)
-    try:
-        DeckProcess(block, pipe).serve()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the host is gone: nobody to play for
-    finally:
-        block.close()
+    deck = DeckProcess(block, pipe)
+    # A pipe that ends means that the host is gone: nobody to play for.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        deck.serve()
+    deck.release()
+    block.close()
 
 
 class DeckProcess:
@@ -100,7 +101,7 @@ class DeckProcess:
         self._pipe.send_bytes(json.dumps(event).encode())
 
     def _load(self, message: dict[str, Any]) -> None:
-        self._stream = None
+        self.release()
         rest_deck()
         folder = Path(message["folder"])
         try:
@@ -135,13 +136,17 @@ class DeckProcess:
         priority = raise_deck()
         self._say(event="loaded", load=message["load"], priority=priority, modes=list(voice.modes), **timing)
 
-    def _unload(self, message: dict[str, Any]) -> None:
+    def release(self) -> None:
+        """Let go of the voice and give the collector back its work."""
         self._stream = None
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
-        rest_deck()
         gc.enable()
         gc.unfreeze()
         gc.collect()
+
+    def _unload(self, message: dict[str, Any]) -> None:
+        self.release()
+        rest_deck()
         self._say(event="idle", pid=os.getpid())
 
     def _reset(self, message: dict[str, Any]) -> None:

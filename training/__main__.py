@@ -38,7 +38,7 @@ def _add_sequencer_parser(commands: "argparse._SubParsersAction[argparse.Argumen
     parser = commands.add_parser(
         "sequencer",
         help="learn how the sounds of a folder go on",
-        description="Train a sequencer on a folder of audio (WAV, FLAC, MP3, OGG, AIFF). Sub-folders are classes. Ctrl-C keeps what was learned.",
+        description="Train a sequencer on a folder of audio; its sub-folders are classes. Ctrl-C keeps what was learned so far.",
     )
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder of sounds")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")

@@ -125,8 +125,8 @@ class AudioFolder:
     def split(self, held_out_share: float = 0.1, *, seed: int = 0) -> Split:
         """Part the clips by file, each class in the same proportion.
 
-        A file's rank depends on its bytes, its class and the seed, never on names or order, and copies of one file stay together. Every
-        class with two different clips gives at least one and keeps at least one; a class with a single clip only trains.
+        A file's rank depends on its bytes, its class and the seed, never on names or order, and copies of one file in a class stay
+        together. Every class with two different clips gives at least one and keeps at least one; a class with a single clip only trains.
 
         Parameters
         ----------

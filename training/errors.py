@@ -8,6 +8,7 @@
     │   ├── EmptyFolderError        no audio file in it
     │   ├── NoUsableAudioError      audio files, but every one was skipped
     │   ├── MixedChannelsError      mono and stereo files side by side
+    │   ├── SheetError              its parameter sheet cannot be read
     │   └── NothingToHoldOutError   too few clips to keep one for validation
     ├── AudioFileError              one file is skipped, and this is why
     │   ├── UnreadableAudioError    not audio, or damaged
@@ -55,6 +56,7 @@ __all__ = [
     "RecipeChangedError",
     "RecipeError",
     "RunError",
+    "SheetError",
     "SilentAudioError",
     "StudioError",
     "TooManyChannelsError",
@@ -140,6 +142,10 @@ class MixedChannelsError(AudioFolderError):
 
 class NothingToHoldOutError(AudioFolderError):
     """No class has two clips, so a split by file would leave validation without sound."""
+
+
+class SheetError(AudioFolderError):
+    """The folder's parameter sheet cannot be read, so the terms of its sounds are not known."""
 
 
 class AudioFileError(StudioError):

@@ -55,6 +55,8 @@ class RunMeta:
         Names in model order, and the statistics of the training frames that z-score them.
     audio_folder, channel_rule : str
         As the user gave them.
+    licence : str
+        Of the sounds, and so of the weights.
     channels, sample_rate_hz, hop_frames, audio_seconds : number
     split : str
         "file", or "time" where each clip's end was held out.
@@ -85,6 +87,7 @@ class RunMeta:
     std: list[float]
     audio_folder: str
     channel_rule: str
+    licence: str
     channels: int
     sample_rate_hz: int
     hop_frames: int

@@ -182,7 +182,8 @@ class SequencerStep(nn.Module):
 
     def __init__(self, sequencer: Sequencer):
         super().__init__()
-        self.sequencer = sequencer.eval()
+        self.sequencer = sequencer
+        self.eval()
 
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each input, in order."""

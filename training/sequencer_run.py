@@ -27,6 +27,7 @@ from training.errors import (
     RecipeChangedError,
     TrainingDivergedError,
 )
+from training.licence import audio_licence
 from training.quiet import quiet_lightning
 from training.recipe import SequencerRecipe
 from training.run_folder import FORMAT, LAST, RunMeta, git_commit, library_versions, load_sequencer, read_meta, write_meta, write_run
@@ -218,6 +219,7 @@ def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels
         std=frames.std.tolist(),
         audio_folder=str(audio),
         channel_rule=channels,
+        licence=audio_licence(frames.folder),
         channels=frames.folder.channels,
         sample_rate_hz=SAMPLE_RATE_HZ,
         hop_frames=HOP_FRAMES,

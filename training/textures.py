@@ -39,6 +39,8 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3600.0
 LICENCE = "CC0-1.0"
 # Levels are spread over a little more than 0..1 and cut off there, so that both ends are heard as themselves and not only approached.
 OVERSHOOT = 0.05
+# One per parameter of a texture, in order; primes, so that no two parameters move together.
+BASES = (2, 3, 5)
 
 
 class Job(NamedTuple):
@@ -49,7 +51,7 @@ class Job(NamedTuple):
     levels: dict[str, float]
     seconds: float
     seed: int
-    file: Path
+    folder: Path
 
     @property
     def name(self) -> str:
@@ -107,8 +109,7 @@ def make_textures(
         for texture in textures:
             (folder / texture.name).mkdir()
             for clip in range(clips_per_class):
-                job = Job(texture.name, clip, parameter_levels(texture, clip, seed), seconds, seed, folder)
-                jobs.append(job._replace(file=folder / job.name))
+                jobs.append(Job(texture.name, clip, parameter_levels(texture, clip, seed), seconds, seed, folder))
         with tqdm(total=len(jobs), desc="textures", unit="clip", disable=None) as bar:
             for _ in _made(jobs, workers):
                 bar.update()
@@ -132,17 +133,14 @@ def parameter_levels(texture: Texture, clip: int, seed: int) -> dict[str, float]
 
     Source
     ------
-    Roberts 2018, The unreasonable effectiveness of quasirandom sequences: additive recurrence with the powers of 1/g, where g is the real
-    root of g^(d+1) = g + 1.
+    Halton 1960, On the efficiency of certain quasi-random sequences of points; rotated by a random offset as by Cranley and Patterson 1976.
     """
-    count = len(texture.parameters)
-    root = 1.5
-    for _ in range(64):
-        root = (1.0 + root) ** (1.0 / (count + 1))
-    offsets = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, texture.code]))).uniform(size=count)
-    places = (offsets + (clip + 1) * root ** -np.arange(1.0, count + 1.0)) % 1.0
-    levels = np.clip((1.0 + 2.0 * OVERSHOOT) * places - OVERSHOOT, 0.0, 1.0)
-    return {parameter.name: round(float(level), 4) for parameter, level in zip(texture.parameters, levels, strict=True)}
+    offsets = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, texture.code]))).uniform(size=len(BASES))
+    levels = {}
+    for parameter, base, offset in zip(texture.parameters, BASES, offsets, strict=False):
+        place = (offset + _radical_inverse(clip, base)) % 1.0
+        levels[parameter.name] = round(float(np.clip((1.0 + 2.0 * OVERSHOOT) * place - OVERSHOOT, 0.0, 1.0)), 4)
+    return levels
 
 
 def add_textures_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -179,6 +177,16 @@ def run_textures(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     return 0
+
+
+def _radical_inverse(number: int, base: int) -> float:
+    """Mirror the digits of a number at the point: 6 is 110 in base 2, which becomes 0.011."""
+    place, digit = 0.0, 1.0 / base
+    while number > 0:
+        number, remainder = divmod(number, base)
+        place += remainder * digit
+        digit /= base
+    return place
 
 
 def _checked(seed: int, clips_per_class: int, seconds: float, classes: Sequence[str] | None, workers: int) -> list[Texture]:
@@ -230,7 +238,7 @@ def _made(jobs: Sequence[Job], workers: int) -> Iterator[None]:
 
 def _make_clip(job: Job) -> None:
     audio = TEXTURES[job.class_name].render(job.levels, seconds=job.seconds, seed=job.seed, clip=job.clip)
-    soundfile.write(job.file, np.round(audio * 32767.0).astype(np.int16), SAMPLE_RATE_HZ, subtype="PCM_16", format="FLAC")
+    soundfile.write(job.folder / job.name, np.round(audio * 32767.0).astype(np.int16), SAMPLE_RATE_HZ, subtype="PCM_16", format="FLAC")
 
 
 def _write_sheet(path: Path, textures: Sequence[Texture], jobs: Sequence[Job]) -> None:

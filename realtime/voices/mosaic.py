@@ -5,6 +5,8 @@ It knows the corpus of one patch. One step is one hop of the corpus: one sequenc
 
 import io
 import math
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,14 @@ from patches.reader import read_bytes
 from realtime.errors import VoiceError
 from realtime.kernels.views import Floats
 from realtime.voices.player import play
-from realtime.voices.query import UnitIndex
+from realtime.voices.query import UnitIndex, UnitTableError
 from realtime.voices.session import StatefulSession
 from realtime.voices.voice import UnitEvent
 
 ATTRIBUTES = ("loudness", "brightness", "noisiness")
 """Controls that move the target, in the order of the corpus' attribute columns; unit: standard deviations of the corpus."""
-ATTRIBUTE_WEIGHT = 4.0
-"""An attribute that is asked for counts as much as four descriptors."""
+ATTRIBUTE_WEIGHT = 12.0
+"""An attribute that is asked for counts as much as a dozen descriptors: it is what the performer turned."""
 CANDIDATES = 8
 MEMORY_UNITS = 16
 """Units played lately that are not chosen again unless they come naturally."""
@@ -34,6 +36,9 @@ BAN_RADIUS = 2
 MAX_CONTINUITY = 0.98
 INPUT_LIMIT = 4.0
 """The sequencer never saw descriptors this many standard deviations out."""
+EXPECTED_LIMIT = 2.0
+RIDGE = 0.1
+"""Share of the variance added to each descriptor in the regression: a sampled frame has noise across directions the corpus never varies in."""
 _CORPUS_ARRAYS: dict[str, tuple[int, str]] = {
     "descriptors": (2, "f"),
     "attributes": (2, "f"),
@@ -133,13 +138,18 @@ class Mosaic:
         self._prime = np.ascontiguousarray(arrays["prime"], np.float32)
         self._units = ((arrays["descriptors"] - self._mean) / self._std).astype(np.float32)
         attributes = ((arrays["attributes"] - arrays["attribute_mean"]) / np.maximum(arrays["attribute_std"], 1e-6)).astype(np.float32)
-        # An attribute offset moves the target along what usually goes with it: the regression of descriptors on attributes. And what the
-        # attributes of an unmoved target would be is the regression the other way.
-        self._shift = _regression(attributes, self._units)  # (attributes + 1, descriptors)
+        # What the attributes of a predicted frame would be: their regression on its descriptors.
         self._expect = _regression(self._units, attributes)  # (descriptors + 1, attributes)
+        # An offset moves the target by what usually goes with its attribute: the slope of every column on that attribute alone. (On all
+        # attributes at once, two that go together in this corpus would ask for frames it has never had.)
+        described = np.hstack([self._units, attributes])
+        self._slope = (attributes.T @ described / np.maximum((attributes**2).sum(axis=0), 1e-6)[:, None]).astype(np.float32)
         self._scale = np.sqrt(np.concatenate([arrays["weights"], np.full(len(ATTRIBUTES), ATTRIBUTE_WEIGHT)])).astype(np.float32)
-        self._table = np.ascontiguousarray(np.hstack([self._units, attributes]) * self._scale, np.float32)
-        self._index = UnitIndex(self._table)
+        self._table = np.ascontiguousarray(described * self._scale, np.float32)
+        try:
+            self._index = UnitIndex(self._table)
+        except UnitTableError as error:
+            raise VoiceError(f"{corpus.file}: cannot be searched", got=str(error)) from None
 
     def reset(self, seed: int) -> None:
         """Back to the state after `prepare`: the sequencer has heard the prime and nothing has been played."""
@@ -186,7 +196,7 @@ class Mosaic:
         self._position = start + self.step_frames
         self._frame += self.step_frames
         # The sequencer hears what is played, without the offsets: it neither drifts away from the corpus nor runs after its own offset.
-        heard = self._units[unit] - self._offset @ self._shift[:-1]
+        heard = self._units[unit] - (self._offset @ self._slope)[: self._next.shape[0]]
         self._feedback = np.clip(heard, -INPUT_LIMIT, INPUT_LIMIT).astype(np.float32)
 
     def _control(self, controls: Floats, control_id: str, default: float) -> float:
@@ -211,8 +221,9 @@ class Mosaic:
 
     def _choose(self, natural: int, continuity: float, temperature: float) -> int:
         size = self._next.shape[0]
-        self._target[:size] = self._next + self._offset @ self._shift[:-1]
-        self._target[size:] = self._next @ self._expect[:-1] + self._expect[-1] + self._offset
+        self._target[:size] = self._next
+        np.clip(self._next @ self._expect[:-1] + self._expect[-1], -EXPECTED_LIMIT, EXPECTED_LIMIT, out=self._target[size:])
+        self._target += self._offset @ self._slope
         self._query[:] = self._target * self._scale
         if natural >= 0:
             # w|t - u|^2 + c|n - u|^2 has the same order as the distance to one point between target t and natural continuation n.
@@ -238,7 +249,7 @@ class Mosaic:
 def _regression(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
     """Ridge regression with a bias as last row, shape (source columns + 1, target columns)."""
     padded = np.hstack([source, np.ones((len(source), 1), np.float32)]).astype(np.float64)
-    ridge = 1e-3 * len(source) * np.eye(padded.shape[1])
+    ridge = RIDGE * len(source) * np.eye(padded.shape[1])
     ridge[-1, -1] = 0.0
     return np.asarray(np.linalg.solve(padded.T @ padded + ridge, padded.T @ target.astype(np.float64)), np.float32)
 
@@ -253,7 +264,7 @@ def _load_arrays(name: str, content: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if key in _CORPUS_ARRAYS}
-    except (ValueError, OSError, KeyError, EOFError) as error:
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise VoiceError(f"{name}: not a readable corpus", got=str(error)) from None
     for key, (rank, kind) in _CORPUS_ARRAYS.items():
         array = arrays.get(key)

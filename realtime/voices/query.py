@@ -113,7 +113,7 @@ class UnitIndex:
             centre,
             np.stack([coordinates.min(axis=0), coordinates.max(axis=0), offset]),
             np.array([1.0 / step, error, longest]),
-            np.ascontiguousarray(blocked.transpose(0, 2, 1)).reshape(-1),
+            np.ascontiguousarray(blocked.reshape(blocks, LANES, axes // GROUP, GROUP).transpose(2, 0, 3, 1)).reshape(-1),
             np.ascontiguousarray(edges.reshape(shelves, LANES, 2, axes).transpose(0, 3, 2, 1)).reshape(-1),
             table[units],
             units,
@@ -121,7 +121,8 @@ class UnitIndex:
             np.zeros(axes),
             np.zeros(axes, np.int16),
             np.zeros(shelves * LANES, np.uint16),
-            np.zeros(LANES, np.uint16),
+            np.zeros(LANES * LANES, np.uint16),
+            np.zeros(LANES, np.int64),
         )
         # A compiled function's first call costs milliseconds; the first live one must not.
         self.search(table[0].copy(), 1, np.full(1, -1, np.int64), 0, -1, -1, np.zeros(1, np.int64), np.zeros(1))
@@ -179,7 +180,8 @@ class UnitIndex:
             raise QueryShapeError("k", k, f"1..{MAXIMUM_FOUND}")
         if out_index.shape[0] < k or out_distance.shape[0] < k:
             raise QueryShapeError("output length", min(out_index.shape[0], out_distance.shape[0]), f"k = {k} or more")
-        return search_units(query, k, banned, ban_radius, allowed, hint, out_index, out_distance, *self._arrays)  # type: ignore[no-any-return, unused-ignore]
+        found: int = search_units(query, k, banned, ban_radius, allowed, hint, out_index, out_distance, *self._arrays)
+        return found
 
 
 def _check_table(table: NDArray[np.float32]) -> None:

@@ -4,10 +4,10 @@ It knows arrays only: no corpus, no patch, no control. `realtime.voices.query` l
 
 How it finds the exact answer by looking at a fraction of the corpus
     1. The rows are rotated onto their principal axes (distances stay as they are, the first axes tell the most), rounded to one byte per
-       axis on one common step, and stored in blocks of `LANES` rows near each other, axis by axis (the PDX layout).
+       axis on one common step, and put into blocks of `LANES` rows near each other, stored axis by axis (the PDX layout).
     2. A block's bounding box gives a lower bound for all its rows at once; a block whose bound is above the limit is never read.
-    3. A block that is read adds squared differences of codes, `GROUP` axes at a time for all `LANES` rows, and is left as soon as no row
-       can still win. Sums are 16 bits wide and saturate, so they can only be too small: a row is kept too often, never lost.
+    3. A block that is read adds squared differences of codes, `GROUP` axes at a time for all `LANES` rows, and is left as soon as no
+       row can still win. Sums are 16 bits wide and saturate, so they can only be too small: a row is kept too often, never lost.
     4. The rows that are left get their distance in float64 from the float32 originals, in column order, which alone decides.
 
 Why no true neighbour is lost
@@ -27,7 +27,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from realtime.voices.query_vector import GROUP, LANES, SATURATED, add_box_squares, add_squares, blocks_within, lowest_lane
+from realtime.voices.query_vector import GROUP, LANES, SATURATED, add_box_squares, add_squares, lanes_within, lowest_lane
 
 CODE_MAX = 255
 # Float64 rounding of a rotation by up to 128 axes is below 128 · 2⁻⁵³ · sqrt(128) ≈ 1.6e-13 of the vector's length.
@@ -157,7 +157,7 @@ def code_limit(distance: float, steps: float, excess: float, error: float) -> in
 @njit(
     "int64(float32[::1], int64, int64[::1], int64, int64, int64, int64[::1], float64[::1],"
     " float64[:, ::1], float64[::1], float64[:, ::1], float64[::1], uint8[::1], uint8[::1], float32[:, ::1], int64[::1], int64[::1],"
-    " float64[::1], int16[::1], uint16[::1], uint16[::1])",
+    " float64[::1], int16[::1], uint16[::1], uint16[::1], int64[::1])",
     cache=True,
     nogil=True,
 )
@@ -183,6 +183,7 @@ def search_units(
     target: NDArray[np.int16],
     bounds: NDArray[np.uint16],
     sums: NDArray[np.uint16],
+    waiting: NDArray[np.int64],
 ) -> int:
     """Find the k rows nearest to a query, exactly; the arguments from `rotation` on are `UnitIndex`'s arrays.
 
@@ -192,12 +193,12 @@ def search_units(
         As in `UnitIndex.search`; nothing is checked here.
     rotation, centre, reach, scale
         As in `encode_query`.
-    codes : uint8 array, (blocks, axes, LANES) flattened
+    codes : uint8 array, (axes / GROUP, blocks, GROUP, LANES) flattened
     boxes : uint8 array, (ceil(blocks / LANES), axes, 2, LANES) flattened
     rows : float32 array, shape (N, D), in slot order
     units, slots : int64 array, shape (N,)
         Unit number of each slot, slot of each unit.
-    rotated, target, bounds, sums
+    rotated, target, bounds, sums, waiting
         Workspace, overwritten.
 
     Returns
@@ -226,66 +227,71 @@ def search_units(
         if bounds[block] < bounds[nearest]:
             nearest = block
 
-    # The hint's block and the nearest box come first: they bring the limit down at once. Then the others as they lie in memory.
+    # The hint's block, then the nearest box: they bring the limit down at once. Then the shelves as they lie in memory.
     found = 0
     limit = SATURATED
-    stage = 0 if 0 <= hint < total else 1
-    hinted = slots[hint] // LANES if stage == 0 else -1
-    shelf = -1
-    waiting = np.uint64(0)
-    while True:
-        if stage == 0:
-            block = hinted
-            stage = 1
-        elif stage == 1:
-            block = nearest
-            stage = 2
-            if block == hinted:
+    hinted = slots[hint] // LANES if 0 <= hint < total else nearest
+    for turn in range(-2, shelves):
+        first = turn * LANES
+        count = 0
+        if turn < 0:
+            first = hinted if turn == -2 else nearest
+            if turn == -1 and nearest == hinted:
                 continue
+            waiting[0] = first
+            count = 1
         else:
-            while waiting == 0 and shelf + 1 < shelves:
-                shelf += 1
-                waiting = blocks_within(bounds, shelf * LANES, limit)
-            if waiting == 0:
-                return found
-            block = shelf * LANES + lowest_lane(waiting)
-            waiting &= waiting - one
-            # The limit may have come down since the shelf was looked at; a shelf's last places may hold no block.
-            if block >= blocks or block in (nearest, hinted) or bounds[block] > limit:
-                continue
+            near = lanes_within(bounds, first, limit)
+            while near != 0:
+                block = first + lowest_lane(near)
+                near &= near - one
+                # A shelf's last places may hold no block.
+                if block < blocks and block not in (nearest, hinted):
+                    waiting[count] = block
+                    count += 1
 
-        remaining = total - block * LANES
-        filled = ~np.uint64(0) if remaining >= LANES else (one << np.uint64(remaining)) - one
-        alive = filled
+        # Axis group by axis group through all blocks that are left: whether a block stays is a number that is added, not a branch that
+        # is guessed wrong every other time.
         for axis in range(0, axes, GROUP):
-            alive = add_squares(codes, LANES * (block * axes + axis), target, axis, sums, limit) & filled
-            if alive == 0:
-                break
-        while alive != 0:
-            lane = lowest_lane(alive)
-            if found < k:
-                # No limit yet: the most promising lane first, so that the limit is a good one.
-                others = alive & (alive - one)
-                while others != 0:
-                    other = lowest_lane(others)
-                    others &= others - one
-                    if sums[other] < sums[lane]:
-                        lane = other
-            alive &= ~(one << np.uint64(lane))
-            if sums[lane] > limit:
-                continue
-            slot = block * LANES + lane
-            if is_refused(units[slot], banned, ban_radius, allowed):
-                continue
-            distance = 0.0
-            for column in range(query.shape[0]):
-                difference = np.float64(query[column]) - np.float64(rows[slot, column])
-                distance += difference * difference
-            if found == k and distance > out_distance[k - 1]:
-                continue
-            found = insert_sorted(out_index, out_distance, found, k, units[slot], distance)
-            if found == k:
-                limit = code_limit(out_distance[k - 1], scale[0], excess, error)
+            kept = 0
+            for entry in range(count):
+                block = waiting[entry]
+                alive = add_squares(codes, LANES * (blocks * axis + block * GROUP), target, axis, sums, LANES * (block - first), limit)
+                waiting[kept] = block
+                kept += int(alive != 0)
+            count = kept
+
+        for entry in range(count):
+            block = waiting[entry]
+            place = LANES * (block - first)
+            remaining = total - LANES * block
+            alive = lanes_within(sums, place, limit)
+            if remaining < LANES:
+                alive &= (one << np.uint64(remaining)) - one
+            while alive != 0:
+                lane = lowest_lane(alive)
+                if found < k:
+                    # No limit yet: the most promising row first, so that the limit is a good one.
+                    others = alive & (alive - one)
+                    while others != 0:
+                        other = lowest_lane(others)
+                        others &= others - one
+                        if sums[place + other] < sums[place + lane]:
+                            lane = other
+                alive &= ~(one << np.uint64(lane))
+                slot = LANES * block + lane
+                if sums[place + lane] > limit or is_refused(units[slot], banned, ban_radius, allowed):
+                    continue
+                distance = 0.0
+                for column in range(query.shape[0]):
+                    difference = np.float64(query[column]) - np.float64(rows[slot, column])
+                    distance += difference * difference
+                if found == k and distance > out_distance[k - 1]:
+                    continue
+                found = insert_sorted(out_index, out_distance, found, k, units[slot], distance)
+                if found == k:
+                    limit = code_limit(out_distance[k - 1], scale[0], excess, error)
+    return found
 
 
 @njit("void(float32[::1], float32[::1], float64, float32[::1])", cache=True, nogil=True)

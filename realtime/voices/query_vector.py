@@ -1,10 +1,11 @@
 """Vector operations of the unit search: `LANES` small integers at a time, as one machine instruction or a few.
 
-They know blocks of bytes and 16-bit sums, not what is searched. Numba turns no integer loop into 8- and 16-bit vectors (its integers are 64 bits
-wide), so the compiled forms are written in LLVM's vector types, which LLVM cuts to what the machine has (SSE2, AVX2, AVX-512, NEON). Each
-operation is a plain Python function with its compiled form registered for it, so a kernel that calls it works in both.
+They know blocks of bytes and 16-bit sums, not what is searched. Numba turns no integer loop into 8- and 16-bit vectors (its integers are
+64 bits wide), so the compiled forms are written in LLVM's vector types, which LLVM cuts to what the machine has (SSE2, AVX2, AVX-512,
+NEON). Each operation is a plain Python function with its compiled form registered for it, so a kernel that calls it works in both.
 
-A kernel's cache notices a change in the kernel's own file only: after a change here, remove `__pycache__`.
+Numba's cache notices a change in a kernel's own file, not one here. `realtime.compiled` names the cache by both; without it, remove
+`__pycache__` after a change.
 """
 
 from __future__ import annotations
@@ -64,34 +65,34 @@ def _saturating(builder: Any, operation: str, left: Any, right: Any) -> Any:
     return builder.call(function, [left, right])
 
 
-def _lanes_within(builder: Any, sums: Any, limit: Any) -> Any:
+def _emit_lanes_within_limit(builder: Any, sums: Any, limit: Any) -> Any:
     """Return the 64-bit mask of the lanes not above the limit; lane 0 is the lowest bit."""
     return builder.bitcast(builder.icmp_unsigned("<=", sums, _spread(builder, limit, _WORDS)), _MASK)
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def _emit_add_squares(_typing: Any, codes: Any, start: Any, target: Any, axis: Any, sums: Any, limit: Any) -> Any:
+@intrinsic
+def _emit_add_squares(_typing: Any, codes: Any, start: Any, target: Any, axis: Any, sums: Any, place: Any, limit: Any) -> Any:
     """Compiled body of `add_squares`."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         code = _item(context, builder, signature.args[0], values[0], values[1])
         goal = _item(context, builder, signature.args[2], values[2], values[3])
-        place = _item(context, builder, signature.args[4], values[4], ir.Constant(_MASK, 0))
+        sum_ = _item(context, builder, signature.args[4], values[4], values[5])
         # `axis` is 0 at the start of a block, where what the sums held belongs to another one.
         fresh = builder.icmp_signed("==", values[3], ir.Constant(values[3].type, 0))
-        total = builder.select(fresh, ir.Constant(_WORDS, [0] * LANES), _load(builder, place, 0, _WORDS))
+        total = builder.select(fresh, ir.Constant(_WORDS, [0] * LANES), _load(builder, sum_, 0, _WORDS))
         for step in range(GROUP):
             lanes = builder.zext(_load(builder, code, step * LANES, _BYTES), _WORDS)
             aim = builder.load(builder.gep(goal, [ir.Constant(_MASK, step)]))
             difference = builder.sub(lanes, _spread(builder, aim, _WORDS))
             total = _saturating(builder, "add", total, builder.mul(difference, difference))
-        _store(builder, total, place)
-        return _lanes_within(builder, total, values[5])
+        _store(builder, total, sum_)
+        return _emit_lanes_within_limit(builder, total, values[6])
 
-    return types.uint64(codes, types.int64, target, types.int64, sums, types.uint16), emit
+    return types.uint64(codes, types.int64, target, types.int64, sums, types.int64, types.uint16), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@intrinsic
 def _emit_add_box_squares(_typing: Any, boxes: Any, start: Any, target: Any, axis: Any, bounds: Any, place: Any) -> Any:
     """Compiled body of `add_box_squares`."""
 
@@ -116,18 +117,18 @@ def _emit_add_box_squares(_typing: Any, boxes: Any, start: Any, target: Any, axi
     return types.void(boxes, types.int64, target, types.int64, bounds, types.int64), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def _emit_blocks_within(_typing: Any, bounds: Any, start: Any, limit: Any) -> Any:
-    """Compiled body of `blocks_within`."""
+@intrinsic
+def _emit_lanes_within(_typing: Any, sums: Any, place: Any, limit: Any) -> Any:
+    """Compiled body of `lanes_within`."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        bound = _item(context, builder, signature.args[0], values[0], values[1])
-        return _lanes_within(builder, _load(builder, bound, 0, _WORDS), values[2])
+        first = _item(context, builder, signature.args[0], values[0], values[1])
+        return _emit_lanes_within_limit(builder, _load(builder, first, 0, _WORDS), values[2])
 
-    return types.uint64(bounds, types.int64, types.uint16), emit
+    return types.uint64(sums, types.int64, types.uint16), emit
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@intrinsic
 def _emit_lowest_lane(_typing: Any, mask: Any) -> Any:
     """Compiled body of `lowest_lane`."""
 
@@ -145,34 +146,34 @@ def _as_mask(lanes: NDArray[np.bool_]) -> np.uint64:
 
 
 def add_squares(
-    codes: NDArray[np.uint8], start: int, target: NDArray[np.int16], axis: int, sums: NDArray[np.uint16], limit: int
+    codes: NDArray[np.uint8], start: int, target: NDArray[np.int16], axis: int, sums: NDArray[np.uint16], place: int, limit: int
 ) -> np.uint64:
     """Add `GROUP` axes' squared differences to a block's sums and say which lanes are still within the limit.
 
     Parameters
     ----------
     codes : uint8 array
-        Codes of all blocks; the group begins at item `start`, axis by axis, `LANES` codes each.
+        The group begins at item `start`: axis by axis, `LANES` codes each.
     target : int16 array, 0..255
         The query's codes; the group is `target[axis : axis + GROUP]`. At axis 0 the sums begin at zero.
-    sums : uint16 array, shape (LANES,)
-        Squared distances so far; read and overwritten, saturating at `SATURATED`.
+    sums : uint16 array
+        `sums[place : place + LANES]` has the squared distances so far; read and overwritten, saturating at `SATURATED`.
     limit : int, 0..SATURATED
 
     Returns
     -------
     uint64
-        Bit i is set where `sums[i] <= limit`.
+        Bit i is set where `sums[place + i] <= limit`.
 
     Thread
     ------
     Any. Compiled: no allocation.
     """
     block = codes[start : start + GROUP * LANES].reshape(GROUP, LANES).astype(np.int64)
-    before = sums.astype(np.int64) if axis != 0 else np.zeros(LANES, np.int64)
+    before = sums[place : place + LANES].astype(np.int64) if axis != 0 else np.zeros(LANES, np.int64)
     difference = block - target[axis : axis + GROUP, np.newaxis]
-    sums[:] = np.minimum(before + (difference * difference).sum(axis=0), SATURATED)
-    return _as_mask(sums <= limit)
+    sums[place : place + LANES] = np.minimum(before + (difference * difference).sum(axis=0), SATURATED)
+    return _as_mask(sums[place : place + LANES] <= limit)
 
 
 def add_box_squares(
@@ -200,9 +201,9 @@ def add_box_squares(
     bounds[place : place + LANES] = np.minimum(before + (outside * outside).sum(axis=0), SATURATED)
 
 
-def blocks_within(bounds: NDArray[np.uint16], start: int, limit: int) -> np.uint64:
-    """Return the mask of the `LANES` blocks from `start` on whose bound is not above the limit."""
-    return _as_mask(bounds[start : start + LANES] <= limit)
+def lanes_within(sums: NDArray[np.uint16], place: int, limit: int) -> np.uint64:
+    """Return the mask of `sums[place : place + LANES]` that is not above the limit."""
+    return _as_mask(sums[place : place + LANES] <= limit)
 
 
 def lowest_lane(mask: np.uint64) -> int:
@@ -211,15 +212,15 @@ def lowest_lane(mask: np.uint64) -> int:
     return (bits & -bits).bit_length() - 1
 
 
-@overload(add_squares, inline="never")
-def _overload_add_squares(codes: Any, start: Any, target: Any, axis: Any, sums: Any, limit: Any) -> Callable[..., Any]:
-    def compiled(codes: Any, start: Any, target: Any, axis: Any, sums: Any, limit: Any) -> Any:
-        return _emit_add_squares(codes, start, target, axis, sums, np.uint16(limit))
+@overload(add_squares)
+def _overload_add_squares(codes: Any, start: Any, target: Any, axis: Any, sums: Any, place: Any, limit: Any) -> Callable[..., Any]:
+    def compiled(codes: Any, start: Any, target: Any, axis: Any, sums: Any, place: Any, limit: Any) -> Any:
+        return _emit_add_squares(codes, start, target, axis, sums, place, np.uint16(limit))
 
     return compiled
 
 
-@overload(add_box_squares, inline="never")
+@overload(add_box_squares)
 def _overload_add_box_squares(boxes: Any, start: Any, target: Any, axis: Any, bounds: Any, place: Any) -> Callable[..., Any]:
     def compiled(boxes: Any, start: Any, target: Any, axis: Any, bounds: Any, place: Any) -> Any:
         _emit_add_box_squares(boxes, start, target, axis, bounds, place)
@@ -227,15 +228,15 @@ def _overload_add_box_squares(boxes: Any, start: Any, target: Any, axis: Any, bo
     return compiled
 
 
-@overload(blocks_within, inline="never")
-def _overload_blocks_within(bounds: Any, start: Any, limit: Any) -> Callable[..., Any]:
-    def compiled(bounds: Any, start: Any, limit: Any) -> Any:
-        return _emit_blocks_within(bounds, start, np.uint16(limit))
+@overload(lanes_within)
+def _overload_lanes_within(sums: Any, place: Any, limit: Any) -> Callable[..., Any]:
+    def compiled(sums: Any, place: Any, limit: Any) -> Any:
+        return _emit_lanes_within(sums, place, np.uint16(limit))
 
     return compiled
 
 
-@overload(lowest_lane, inline="never")
+@overload(lowest_lane)
 def _overload_lowest_lane(mask: Any) -> Callable[..., Any]:
     def compiled(mask: Any) -> Any:
         return _emit_lowest_lane(mask)

@@ -23,7 +23,7 @@ CRACKLE_SOUNDS = 96
 CRACKLE_S = 0.03
 BURSTS_PER_SECOND = (2.0, 40.0)
 CRACKLES_PER_BURST = 3.0
-# Exponent of the sizes' distribution: many small, few large, no typical one. The largest is bounded so that it does not set the level alone.
+# Exponent of the sizes' distribution: many small, few large, no typical one. The largest is bounded, or it would set the level alone.
 SIZE_EXPONENT = 1.4
 LARGEST = 6.0
 

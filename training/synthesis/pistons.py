@@ -30,7 +30,7 @@ EXHAUST_S = 0.28
 
 
 def make_exhaust(rng: Generator, pipe_hz: float) -> Array:
-    """Make one exhaust stroke: a puff of gas through a pipe open at one end, which rings at its odd harmonics, and the thud of the block."""
+    """Make one exhaust stroke: gas puffed through a pipe open at one end, which rings at odd harmonics, and the thud of the block."""
     frames = seconds_to_frames(EXHAUST_S)
     time = np.arange(frames, dtype=np.float32) / SAMPLE_RATE_HZ
     attack = 1.0 - np.exp(-time / 0.0015)

@@ -31,13 +31,8 @@ def make_wind(rng: Generator, frames: int, *, strength: float, gustiness: float)
     for _ in range(HOWLS):
         centre_hz = 280.0 * 7.0 ** rng.uniform() * speed**0.4 * np.exp(0.08 * wander(rng, instants, per_second, 1.0))[:, None]
         lively = np.exp(0.9 * wander(rng, instants, per_second, 0.6))[:, None]
-        gain += (
-            rng.uniform(0.4, 1.3)
-            * lively
-            * speed**2.6
-            * resonance(f, centre_hz, rng.uniform(8.0, 30.0))
-            * np.minimum(1.0, 500.0 / centre_hz)
-        )
+        howl = rng.uniform(0.4, 1.3) * lively * speed**2.6 * np.minimum(1.0, 500.0 / centre_hz)
+        gain += howl * resonance(f, centre_hz, rng.uniform(8.0, 30.0))
     leaves = np.exp(0.35 * wander(rng, instants, per_second, 6.0))[:, None]
     gain += 0.06 * leaves * speed**3 * band(f, 1800.0, 8000.0, 1.5)
     return moving_noise(rng, frames, gain.astype(np.float32))

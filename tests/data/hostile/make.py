@@ -189,7 +189,7 @@ def valid_manifest(slug: str, files: Files) -> Manifest:
             {"id": "temperature", "label": "Temperature", "unit": "", "min": 0.01, "max": 2.0, "default": 1.0}
             | {"curve": "exponential", "smoothing_ms": 50.0},
         ],
-        "settings": {"crossfade_frames": 256},
+        "settings": {"crossfade_frames": 256, "candidates": 8},
         "origin": {
             "recipe": "tests/data/hostile/make.py",
             "git": "unknown",
@@ -280,7 +280,7 @@ HOSTILE: dict[str, Callable[[str], Files]] = {
     "empty-manifest": edited(lambda data: b""),
     "not-utf8": edited(lambda data: data.replace("σ".encode(), "ö".encode("latin-1"))),
     "byte-order-mark": edited(lambda data: b"\xef\xbb\xbf" + data),
-    "utf16": edited(lambda data: data.decode().encode("utf-16")),
+    "utf16": edited(lambda data: b"\xff\xfe" + data.decode().encode("utf-16-le")),
     "nan": edited(lambda data: data.replace(b'"default": 0.0', b'"default": NaN')),
     "minus-infinity": edited(lambda data: data.replace(b'"min": -3.0', b'"min": -Infinity')),
     "overflowing-number": edited(lambda data: data.replace(b'"max": 3.0', b'"max": 1e999')),
@@ -344,7 +344,7 @@ HOSTILE: dict[str, Callable[[str], Files]] = {
     "npz-bomb": holds(corpus=bomb()),
     "npz-truncated": holds(corpus=corpus()[:-30]),
     "npz-short": holds(corpus=corpus(mean=npy("<f4", (39,), bytes(8)))),
-    "npz-checksum": holds(corpus=corpus().replace(struct.pack("<f", 0.5), struct.pack("<f", 0.25), 1)),
+    "npz-checksum": holds(corpus=corpus().replace(struct.pack("<f", 1 / 39), struct.pack("<f", 2 / 39), 1)),
     "npz-escape": holds(corpus=npz({"../mean": npy("<f4", (1,), bytes(4))})),
     "flac-garbage": holds(audio=b"OggS" + bytes(60)),
     "flac-bomb": holds(audio=flac(frames=1 << 35)),

@@ -1,0 +1,1 @@
+"""Whole-system benchmarks: `python -m benchmarks NAME`. They measure; tests decide."""

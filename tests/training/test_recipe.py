@@ -1,0 +1,83 @@
+import dataclasses
+import tomllib
+
+import pytest
+
+from training.errors import RecipeError
+from training.recipe import DEFAULT_RECIPE, SequencerRecipe, read_recipe, recipe_from_dict
+
+DEFAULTS = tomllib.loads(DEFAULT_RECIPE.read_text(encoding="utf-8"))
+DIALS = [row.name for row in dataclasses.fields(SequencerRecipe)]
+
+
+def write(folder, text):
+    file = folder / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_default_recipe_sets_every_dial_in_order():
+    assert list(DEFAULTS) == DIALS
+    assert read_recipe().as_dict() == DEFAULTS
+
+
+def test_a_recipe_takes_from_the_default_what_it_leaves_out(tmp_path):
+    recipe = read_recipe(write(tmp_path, "layers = 1\n"))
+    assert recipe.as_dict() == DEFAULTS | {"layers": 1}
+
+
+def test_a_whole_number_is_a_good_fraction(tmp_path):
+    dropout = read_recipe(write(tmp_path, "dropout = 0\n")).dropout
+    assert (dropout, type(dropout)) == (0.0, float)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("hidden = 8", ("unknown dial", "hidden", "8", "hidden_size")),
+        ('layers = "two"', ("wrong type", "layers", "'two'", "int, 1 .. 6")),
+        ("layers = 1.5", ("wrong type", "layers", "1.5", "int, 1 .. 6")),
+        ("dropout = true", ("wrong type", "dropout", "True", "float, 0 .. 0.9")),
+        ("updates = true", ("wrong type", "updates", "True", "int")),
+        ("layers = 0", ("out of range", "layers", "0", "1 .. 6")),
+        ("held_out_share = 1.0", ("out of range", "held_out_share", "1.0", "0.01 .. 0.5")),
+        ("learning_rate = nan", ("out of range", "learning_rate", "nan", "1e-06 .. 0.1")),
+        ("learning_rate = inf", ("out of range", "learning_rate", "inf", "1e-06 .. 0.1")),
+        ('head = "median"', ("out of range", "head", "'median'", "mixture | mean")),
+        ("layers 3", ("not TOML", "dial = value")),
+    ],
+)
+def test_a_wrong_dial_is_refused_with_file_key_value_and_what_is_allowed(tmp_path, line, said):
+    file = write(tmp_path, line + "\n")
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(file)
+    assert all(words in str(caught.value) for words in (str(file), *said))
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_dial_is_refused():
+    with pytest.raises(RecipeError, match="seed: missing dial"):
+        recipe_from_dict({name: value for name, value in DEFAULTS.items() if name != "seed"})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_an_unreadable_recipe_is_refused(tmp_path, content):
+    file = tmp_path / "recipe.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(RecipeError, match=r"recipe\.toml"):
+        read_recipe(file)
+
+
+def test_changes_are_checked_and_none_changes_nothing():
+    recipe = read_recipe()
+    assert recipe.with_changes(updates=None, seed=None) == recipe
+    assert recipe.with_changes(updates=7).updates == 7
+    with pytest.raises(RecipeError, match="recipe dial updates: out of range; got 0"):
+        recipe.with_changes(updates=0)
+
+
+def test_the_mean_head_has_one_component():
+    assert read_recipe().mixture_size == DEFAULTS["components"]
+    assert read_recipe().with_changes(head="mean").mixture_size == 1

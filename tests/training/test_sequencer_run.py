@@ -1,0 +1,234 @@
+import json
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+
+from training.descriptors import NAMES, SAMPLE_RATE_HZ
+from training.errors import (
+    AudioChangedError,
+    DamagedRunError,
+    MissingCheckpointError,
+    MissingRunError,
+    NothingToResumeError,
+    OutputExistsError,
+    RecipeChangedError,
+    TrainingDivergedError,
+)
+from training.recipe import read_recipe
+from training.run_folder import load_sequencer, read_meta
+from training.sequencer_data import WindowBatches
+from training.sequencer_run import train_sequencer
+
+RECIPE = read_recipe().with_changes(
+    hidden_size=12, layers=2, components=2, window_frames=12, batch_size=8, updates=30, validation_interval=10, held_out_share=0.34
+)
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    random = np.random.default_rng(0)
+    seconds = np.arange(int(1.5 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    for index in range(6):
+        file = folder / ("hiss" if index % 2 else "hum") / f"{index}.wav"
+        file.parent.mkdir(exist_ok=True)
+        swell = 1 + 0.8 * np.sin(2 * np.pi * (2 + index) * seconds)
+        tone = np.sin(2 * np.pi * 150 * (index + 1) * seconds) if index % 2 == 0 else random.standard_normal(len(seconds))
+        soundfile.write(file, 0.1 * swell * tone + 0.001 * random.standard_normal(len(seconds)), SAMPLE_RATE_HZ)
+    (folder / "broken.wav").write_bytes(b"not audio")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def finished(audio, cache, tmp_path_factory):
+    out, said = tmp_path_factory.mktemp("runs") / "whole", []
+    result = train_sequencer(audio, out, RECIPE, cache=cache, say=said.append)
+    return out, result, said
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return shutil.copytree(finished[0], tmp_path / "run")
+
+
+def interrupted_at(batch_number, monkeypatch):
+    """Press Ctrl-C while this batch is made."""
+    plain = WindowBatches.batch
+
+    def batch(self, update):
+        if update == batch_number:
+            monkeypatch.setattr(WindowBatches, "batch", plain)
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain(self, update)
+
+    monkeypatch.setattr(WindowBatches, "batch", batch)
+
+
+def weights(run):
+    return safetensors.torch.load_file(run / "checkpoint.safetensors")
+
+
+def test_a_run_says_everything_an_export_needs(finished, audio):
+    out, result, _ = finished
+    meta = read_meta(out)
+    assert meta == result.meta
+    assert (meta.finished, meta.updates_done, result.interrupted) == (True, 30, False)
+    assert meta.recipe == RECIPE.as_dict()
+    assert tuple(meta.descriptors) == NAMES
+    assert len(meta.mean) == len(meta.std) == len(NAMES)
+    assert meta.audio_folder == str(audio)
+    assert meta.class_names == ["hiss", "hum"]
+    assert meta.licence == "user-supplied"
+    assert meta.versions["torch"] == torch.__version__.split("+")[0] or meta.versions["torch"] == torch.__version__
+    assert meta.training_seconds > 0
+    assert (out / "logs").is_dir()
+    assert set(meta.scores) >= {"validation_nll", "validation_mse", "one_step_error", "repeat_nll", "mean_nll", "sample_std_ratio_t1"}
+
+
+def test_no_held_out_clip_is_learned_from(finished):
+    meta = finished[1].meta
+    sides = {side: {clip["sha256"] for clip in meta.clips if clip["split"] == side} for side in ("training", "held_out")}
+    assert sides["training"].isdisjoint(sides["held_out"])
+    assert (len(sides["training"]), len(sides["held_out"])) == (4, 2)
+
+
+def test_a_skipped_file_is_named_with_its_reason(finished):
+    _, result, said = finished
+    assert [skipped["path"] for skipped in result.meta.skipped] == ["broken.wav"]
+    assert [line for line in said if line.startswith("skipped broken.wav: ")]
+
+
+def test_training_learns(finished):
+    _, _, said = finished
+    losses = [float(line.rsplit(" ", 1)[1]) for line in said if line.startswith("update ")]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0] - 0.02
+
+
+def test_the_weights_kept_are_the_scored_ones(finished):
+    out, result, _ = finished
+    meta, sequencer = load_sequencer(out)
+    assert meta.checkpoint_sha256 == result.meta.checkpoint_sha256
+    assert not sequencer.training
+    assert sequencer.lowest.max() < 0 < sequencer.highest.min()
+
+
+@pytest.mark.parametrize("batch", [12, 19])
+def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on_from_there(audio, cache, tmp_path, monkeypatch, batch):
+    out = tmp_path / "run"
+    interrupted_at(batch, monkeypatch)
+    stopped = train_sequencer(audio, out, RECIPE, cache=cache)
+    assert stopped.interrupted
+    assert not stopped.meta.finished
+    # The trainer makes one batch ahead to know which is the last.
+    assert stopped.meta.updates_done in (batch, batch + 1)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    said = []
+    resumed = train_sequencer(audio, out, RECIPE, resume=True, cache=cache, say=said.append)
+    assert resumed.meta.finished
+    assert resumed.meta.updates_done == 30
+    assert [line.split(" of ")[0] for line in said if line.startswith("update ")][
+        0
+    ] == f"update {stopped.meta.updates_done + 10}" or batch == 19
+    assert resumed.meta.training_seconds > stopped.meta.training_seconds
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(audio, cache, tmp_path, finished):
+    out = tmp_path / "run"
+
+    def stop_after_ten(line):
+        if line.startswith("update 10 "):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert train_sequencer(audio, out, RECIPE, cache=cache, say=stop_after_ten).meta.updates_done == 10
+    train_sequencer(audio, out, RECIPE, resume=True, cache=cache)
+    whole, parts = weights(finished[0]), weights(out)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_the_mean_head_trains_and_measures_its_spread(audio, cache, tmp_path):
+    recipe = RECIPE.with_changes(head="mean", updates=10)
+    meta = train_sequencer(audio, tmp_path / "run", recipe, cache=cache).meta
+    spread = weights(tmp_path / "run")["residual_std"]
+    assert float(spread.square().mean()) == pytest.approx(meta.scores["validation_mse"], rel=1e-3)
+    assert meta.scores["sample_std_ratio_t1"] > meta.scores["sample_std_ratio_t0"]
+
+
+def test_a_finished_run_is_not_overwritten_nor_resumed(copy, audio, cache):
+    before = weights(copy)
+    with pytest.raises(OutputExistsError, match="--resume"):
+        train_sequencer(audio, copy, RECIPE, cache=cache)
+    with pytest.raises(NothingToResumeError, match="finished"):
+        train_sequencer(audio, copy, RECIPE, resume=True, cache=cache)
+    assert all(torch.equal(before[name], value) for name, value in weights(copy).items())
+
+
+def test_a_finished_run_goes_on_with_more_updates(copy, audio, cache):
+    meta = train_sequencer(audio, copy, RECIPE.with_changes(updates=40), resume=True, cache=cache).meta
+    assert (meta.updates_done, meta.recipe["updates"]) == (40, 40)
+
+
+def test_another_recipe_cannot_go_on(copy, audio, cache):
+    with pytest.raises(RecipeChangedError, match=r"batch_size.*got 9; allowed: 8"):
+        train_sequencer(audio, copy, RECIPE.with_changes(batch_size=9, updates=40), resume=True, cache=cache)
+
+
+def test_other_audio_cannot_go_on(copy, audio, cache, tmp_path):
+    changed = shutil.copytree(audio, tmp_path / "changed")
+    sound, rate = soundfile.read(changed / "hum" / "2.wav")
+    soundfile.write(changed / "hum" / "2.wav", sound * 0.5, rate)
+    with pytest.raises(AudioChangedError, match=r"hum.2\.wav"):
+        train_sequencer(changed, copy, RECIPE.with_changes(updates=40), resume=True, cache=cache)
+
+
+def test_resume_needs_a_run(audio, cache, tmp_path, copy):
+    with pytest.raises(MissingRunError, match="no such run folder"):
+        train_sequencer(audio, tmp_path / "none", RECIPE, resume=True, cache=cache)
+    (copy / "last.ckpt").unlink()
+    with pytest.raises(NothingToResumeError, match=r"last\.ckpt"):
+        train_sequencer(audio, copy, RECIPE.with_changes(updates=40), resume=True, cache=cache)
+
+
+def test_a_diverged_training_says_so(audio, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.sequencer_module.gaussian_nll", lambda *_: float("nan"))
+    monkeypatch.setattr("training.sequencer_scores.Errors.nll", property(lambda self: float("nan")))
+    with pytest.raises(TrainingDivergedError, match="learning_rate"):
+        train_sequencer(audio, tmp_path / "run", RECIPE, cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "said"),
+    [
+        (lambda run: (run / "meta.json").unlink(), MissingCheckpointError, "no weights yet"),
+        (lambda run: [shutil.rmtree(run), run.mkdir()], MissingRunError, "not a run folder"),
+        (lambda run: (run / "meta.json").write_text("{"), DamagedRunError, "meta.json"),
+        (lambda run: (run / "meta.json").write_text("[]"), DamagedRunError, "format 1"),
+        (lambda run: edit(run, format=2), DamagedRunError, "format 1"),
+        (lambda run: edit(run, surprise=1), DamagedRunError, "surprise"),
+        (lambda run: edit(run, recipe=RECIPE.as_dict() | {"layers": 99}), DamagedRunError, "layers"),
+        (lambda run: edit(run, recipe=RECIPE.as_dict() | {"hidden_size": 13}), DamagedRunError, "do not fit the recipe"),
+        (lambda run: edit(run, descriptors=["loudness"]), DamagedRunError, "other descriptors"),
+        (lambda run: (run / "checkpoint.safetensors").unlink(), MissingCheckpointError, "no weights"),
+        (lambda run: (run / "checkpoint.safetensors").write_bytes(b"0" * 99), DamagedRunError, "not the weights"),
+    ],
+)
+def test_a_damaged_run_is_refused(copy, damage, error, said):
+    damage(copy)
+    with pytest.raises(error, match=said):
+        load_sequencer(copy)
+
+
+def edit(run, **values):
+    file = run / "meta.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
