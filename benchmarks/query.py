@@ -177,9 +177,9 @@ def _check(table: NDArray[np.float32], query: NDArray[np.float32], answers: dict
 def texture_descriptors(generator: np.random.Generator, frames: int) -> NDArray[np.float32]:
     """Return z-scored MFCC + Δ + ΔΔ of simulated texture recordings.
 
-    The simulation is of log band energies, 40 mel-like bands, frames of 2048 samples every 1024: four classes of spectrum; in each recording a
-    smooth colour of its own, three slow modulations, bursts that decay, and the chi-squared scatter that the energy of a noise has in
-    a band of few bins. Recordings are 1000 frames long.
+    The simulation is of log band energies, 40 mel-like bands, frames of 2048 samples every 1024: four classes of spectrum; in each
+    recording of 1000 frames a smooth colour of its own, three slow modulations, bursts that decay, and the chi-squared scatter that the
+    energy of a noise has in a band of few bins.
 
     Parameters
     ----------

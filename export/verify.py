@@ -23,7 +23,7 @@ from training.sequencer import SequencerStep
 
 STEPS = 200
 TEMPERATURES = (0.0, 0.5, 1.0)
-# Largest error allowed, in z-score units, after up to 200 steps that feed on themselves. Measured on `field`: 3e-6.
+# Largest error allowed in any predicted frame, in z-score units, in steps that feed on themselves. Measured on `field`: 2e-6.
 MAX_ERROR = 1e-4
 TIMED_STEPS = 1000
 WARM_UP_STEPS = 50
@@ -40,7 +40,7 @@ class Verification:
     Attributes
     ----------
     onnx_max_error, torchscript_max_error : float
-        Largest difference from torch of any frame, hidden or cell value over all steps and temperatures.
+        Largest difference from torch in any predicted frame over all steps and temperatures, z-score units.
     steps : int
         Free-running steps per temperature.
     step_ms_p50, step_ms_p99 : float
@@ -145,10 +145,11 @@ def _free_run_error(
             heard = prime[index : index + 1]
             ours, theirs = (heard, *ours[1:]), (heard, *theirs[1:])
         ours, theirs = trusted((*ours, gumbel, normal, heat)), candidate((*theirs, gumbel, normal, heat))
-        largest = np.fmax(largest, max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True)))
         if not all(np.isfinite(value).all() for value in (*ours, *theirs)):
             return float("nan")
-    return float(largest)
+        # The frame is what is played. An error of the state that matters comes out in the frames after it.
+        largest = max(largest, float(np.abs(ours[0] - theirs[0]).max()))
+    return largest
 
 
 def _step_times_ms(step: Step, shapes: dict[str, tuple[int, ...]]) -> NDArray[np.float64]:

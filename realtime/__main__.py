@@ -125,11 +125,13 @@ def _render(arguments: argparse.Namespace) -> int:
     blocks = render(_setup(arguments), config)
     with (
         AudioFileWriter(arguments.render, config.sample_rate_hz, config.frames) as file,
-        tqdm(total=config.seconds, unit="s", desc="render", disable=arguments.headless, bar_format=_BAR) as bar,
+        tqdm(
+            total=config.frames, unit_scale=1 / config.sample_rate_hz, desc="render", disable=arguments.headless, bar_format=_BAR
+        ) as bar,
     ):
         for frames in blocks:
             file.write(frames)
-            bar.update(len(frames) / config.sample_rate_hz)
+            bar.update(len(frames))
     print(f"{arguments.render}: {config.seconds:g} s, {config.sample_rate_hz} Hz, seed {seed}")
     return 0
 

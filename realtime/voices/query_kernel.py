@@ -11,9 +11,10 @@ How it finds the exact answer by looking at a fraction of the corpus
     4. The rows that are left get their distance in float64 from the float32 originals, in column order, which alone decides.
 
 Why no true neighbour is lost
-    Rounding moves the query and a row by at most `error` together, clamping both to the byte range moves no two points apart, and what the
-    query lies outside the table's own range (`excess`, squared) is owed by every row. So |query − row|² ≤ R² implies that the distance
-    between their codes is at most sqrt(R² − excess) + error, with R the distance of the current k-th best; `code_limit` is its square.
+    The query is first moved to the nearest point of the box that the whole table fills: every row owes it the squared length of that move
+    (`excess`), for a box is convex. Clamping both to the bytes then moves no two points apart, and rounding moves the two by at most
+    `error` together. So |query − row|² ≤ R² implies that the distance between their codes is at most sqrt(R² − excess) + error, with R
+    the distance of the current k-th best; `code_limit` is that, squared.
 
 Source: partial distances, layout and pruning by blocks, Kuffo, Krippner & Boncz 2025, "PDX: A Data Layout for Vector Similarity Search";
 filter by quantised approximation, then refine, Weber, Schek & Blott 1998 (the VA-file).
@@ -119,10 +120,11 @@ def encode_query(
         return 0.0, blur
     for axis in range(target.shape[0]):
         coordinate = rotated[axis] + reach[2, axis]
-        beyond = max(reach[0, axis] - coordinate, coordinate - reach[1, axis]) - blur
+        inside = min(max(coordinate, reach[0, axis]), reach[1, axis])
+        beyond = abs(coordinate - inside) - blur
         if beyond > 0.0:
             excess += beyond * beyond
-        coordinate = min(max(coordinate, 0.0), np.float64(CODE_MAX))
+        coordinate = min(max(inside, 0.0), np.float64(CODE_MAX))
         code = math.floor(coordinate + 0.5)
         rounding += (coordinate - code) * (coordinate - code)
         target[axis] = np.int16(code)

@@ -217,6 +217,12 @@ def test_other_kinds(kind: str, plain: dict[str, Any]) -> None:
             decode(manifest | {"models": rest})
 
 
+def test_model_names_clash_whatever_the_case(plain: dict[str, Any]) -> None:
+    models = [plain["models"][0] | {"role": role, "file": file} for role, file in (("step", "a.onnx"), ("decoder", "A.onnx"))]
+    with pytest.raises(errors.DuplicateNameError, match=r"models\[1\]\.file"):
+        decode(plain | {"kind": "tokens", "models": models, "data": [], "settings": {}})
+
+
 def test_role_decides_the_extension(plain: dict[str, Any]) -> None:
     with pytest.raises(errors.FileNameError, match=r"allowed: a name ending in \.npz"):
         decode(put("data[].file", "corpus.safetensors", plain))

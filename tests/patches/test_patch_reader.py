@@ -172,7 +172,9 @@ def test_a_file_that_grows_while_it_is_read(patch: Path, monkeypatch: pytest.Mon
         read_bytes(patch, entry)
 
 
-@pytest.mark.parametrize("name", ["../tiny/corpus.npz", "/etc/passwd", "a/b.npz", "..", ".hidden.npz", "C:x.npz", "con.npz", "x\0.npz", ""])
+@pytest.mark.parametrize(
+    "name", ["../tiny/corpus.npz", "/etc/passwd", "a/b.npz", "..", "a..npz", ".hidden.npz", "C:x.npz", "con.npz", "x\0.npz", ""]
+)
 def test_an_entry_made_by_hand_cannot_leave_the_folder(name: str, patch: Path) -> None:
     entry = read_manifest(patch).file("corpus")
     with pytest.raises(errors.FileNameError):

@@ -1,0 +1,191 @@
+import dataclasses
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from export.errors import AudioGoneError, CorpusChangedError, SlugError, VerificationError
+from export.mosaic import CONTROLS, Request, export_mosaic, shortened
+from export.verify import open_session
+from patches.errors import PatchExistsError
+from patches.reader import read_bytes
+from patches.validate import validate
+from training.audio_folder import read_audio_folder
+from training.errors import MissingFolderError, MissingRunError, NoUsableAudioError, SheetError
+from training.run_folder import read_meta
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def request(run, out, **changes):
+    return dataclasses.replace(Request(run=run, slug="tiny", out=out, corpus_seconds=6.0), **changes)
+
+
+def moved_run(run, tmp_path, audio):
+    """Return a copy of the run that learned from `audio`."""
+    copy = shutil.copytree(run, tmp_path / "moved")
+    file = copy / "meta.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"audio_folder": str(audio)}))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def patch(run, cache, tmp_path_factory):
+    return export_mosaic(request(run, tmp_path_factory.mktemp("out")), cache=cache)
+
+
+def test_the_patch_is_valid_and_says_where_it_comes_from(patch, run):
+    manifest, meta = validate(patch), read_meta(run)
+    assert (manifest.slug, manifest.kind, manifest.name, patch.name) == ("tiny", "mosaic", "Tiny", "tiny")
+    assert manifest.authors == ("Starling",)
+    assert manifest.origin.checkpoint_sha256 == meta.checkpoint_sha256
+    assert manifest.origin.checkpoint_sha256 == hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
+    assert manifest.origin.scores["validation_nll"] == pytest.approx(meta.scores["validation_nll"], abs=1e-6)
+    assert (manifest.audio.sample_rate_hz, manifest.audio.channels, manifest.audio.step_frames) == (44_100, 1, 1024)
+    assert manifest.verify.onnx_max_error <= 1e-4
+    assert manifest.verify.torchscript_max_error <= 1e-4
+    assert "hiss, hum" in manifest.summary
+
+
+def test_the_controls_are_those_of_the_mosaic_voice(patch):
+    rows = [(c.id, c.min, c.max, c.default, c.curve, c.smoothing_ms) for c in validate(patch).controls]
+    assert rows == [
+        ("loudness", -3, 3, 0, "linear", 50),
+        ("brightness", -3, 3, 0, "linear", 50),
+        ("noisiness", -3, 3, 0, "linear", 50),
+        ("continuity", 0, 1, 0.5, "linear", 50),
+        ("temperature", 0, 2, 0.7, "linear", 0),
+        ("density", 1, 43, 8, "exponential", 50),
+    ]
+    assert validate(patch).controls == CONTROLS
+
+
+def test_both_models_are_there_and_the_onnx_runs_from_its_checked_bytes(patch):
+    manifest = validate(patch)
+    model = manifest.model("sequencer")
+    session = open_session(read_bytes(patch, model))
+    feed = {tensor.name: np.zeros(tensor.shape, dtype=tensor.dtype) for tensor in model.inputs}
+    outputs = session.run([tensor.name for tensor in model.outputs], feed)
+    assert [output.shape for output in outputs] == [tensor.shape for tensor in model.outputs]
+    assert dict(model.feedback) == {"hidden_next": "hidden", "cell_next": "cell"}
+    assert manifest.model("sequencer", "torchscript").inputs == model.inputs
+
+
+def test_the_corpus_keeps_to_its_budget_and_to_its_files(patch):
+    audio, rate = soundfile.read(patch / "corpus.flac", dtype="int16")
+    corpus = np.load(patch / "corpus.npz", allow_pickle=False)
+    assert 5.5 < len(audio) / rate <= 6.0
+    assert corpus["start_frames"].min() >= 0
+    assert corpus["start_frames"].max() + 1024 + validate(patch).settings["crossfade_frames"] <= len(audio)
+    assert len(corpus["descriptors"]) == len(corpus["start_frames"]) > 150
+
+
+def test_the_same_run_gives_the_same_patch(patch, run, cache, tmp_path):
+    again = export_mosaic(request(run, tmp_path), cache=cache)
+    names = ("sequencer.onnx", "sequencer.ts", "corpus.npz", "corpus.flac", "LICENSE")
+    assert all((patch / name).read_bytes() == (again / name).read_bytes() for name in names)
+    before, after = (json.loads((folder / "patch.json").read_text()) for folder in (patch, again))
+    assert {**before, "verify": None} == {**after, "verify": None}
+
+
+def test_other_sounds_may_go_along(run, cache, tmp_path):
+    sounds = tmp_path / "other"
+    sounds.mkdir()
+    soundfile.write(sounds / "one.wav", 0.1 * np.random.default_rng(0).standard_normal((44_100, 2)), 44_100)
+    folder = export_mosaic(request(run, tmp_path, corpus=sounds, name="Other", summary="Noise."), cache=cache)
+    manifest = validate(folder)
+    assert (manifest.audio.channels, manifest.name, manifest.summary) == (2, "Other", "Noise.")
+    assert soundfile.info(folder / "corpus.flac").channels == 2
+
+
+def test_a_wish_that_cannot_be_is_refused_before_any_work(run, cache, patch, tmp_path, monkeypatch):
+    monkeypatch.setattr("export.mosaic.load_sequencer", lambda run: pytest.fail("the run was opened"))
+    for slug in ("Big", "a b", "", "../up", "con", "0zero"):
+        with pytest.raises(SlugError, match="--slug"):
+            export_mosaic(request(run, tmp_path, slug=slug), cache=cache)
+    with pytest.raises(PatchExistsError, match="--replace"):
+        export_mosaic(request(run, patch.parent), cache=cache)
+
+
+def test_a_missing_run_is_refused(cache, tmp_path):
+    with pytest.raises(MissingRunError, match="no such run folder"):
+        export_mosaic(request(tmp_path / "none", tmp_path), cache=cache)
+
+
+def test_gone_or_changed_audio_is_named(run, sounds, cache, tmp_path):
+    with pytest.raises(AudioGoneError, match=r"nowhere.*--corpus"):
+        export_mosaic(request(moved_run(run, tmp_path, tmp_path / "nowhere"), tmp_path), cache=cache)
+    shutil.rmtree(tmp_path / "moved")
+    audio = shutil.copytree(sounds, tmp_path / "audio")
+    moved = moved_run(run, tmp_path, audio)
+    (audio / "hum" / "4.wav").unlink()
+    with pytest.raises(AudioGoneError, match=r"hum.4\.wav"):
+        export_mosaic(request(moved, tmp_path), cache=cache)
+    shutil.copy(sounds / "hum" / "2.wav", audio / "hum" / "4.wav")
+    with pytest.raises(CorpusChangedError, match=r"hum.4\.wav: changed since the training"):
+        export_mosaic(request(moved, tmp_path), cache=cache)
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_a_file_added_later_is_not_part_of_the_patch(run, sounds, cache, tmp_path):
+    audio = shutil.copytree(sounds, tmp_path / "audio")
+    shutil.copy(sounds / "hum" / "2.wav", audio / "hum" / "9.wav")
+    said = []
+    export_mosaic(request(moved_run(run, tmp_path, audio), tmp_path), cache=cache, say=said.append)
+    assert "of 6 files" in said[0]
+
+
+def test_wrong_corpus_folders_are_refused(run, cache, tmp_path):
+    with pytest.raises(MissingFolderError):
+        export_mosaic(request(run, tmp_path, corpus=tmp_path / "none"), cache=cache)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "x.wav").write_bytes(b"no")
+    with pytest.raises(NoUsableAudioError):
+        export_mosaic(request(run, tmp_path, corpus=bad), cache=cache)
+
+
+@pytest.mark.parametrize("broken", ["export.mosaic.verify", "export.mosaic.to_flac", "patches.writer.validate"])
+def test_a_failing_export_leaves_what_was_there(patch, run, cache, tmp_path, monkeypatch, broken):
+    shutil.copytree(patch, tmp_path / "tiny")
+    before = tree(tmp_path)
+
+    def fail(*_, **__):
+        raise VerificationError("broken on purpose")
+
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(VerificationError, match="on purpose"):
+        export_mosaic(request(run, tmp_path, replace=True), cache=cache)
+    assert tree(tmp_path) == before
+
+
+def test_replacing_replaces(patch, run, cache, tmp_path):
+    shutil.copytree(patch, tmp_path / "tiny")
+    export_mosaic(request(run, tmp_path, replace=True, summary="New."), cache=cache)
+    assert validate(tmp_path / "tiny").summary == "New."
+
+
+def test_the_licence_follows_the_sounds(patch, run, sounds, cache, tmp_path):
+    assert dataclasses.astuple(validate(patch).licence) == ("MIT", "user-supplied", "user-supplied")
+    assert "supplied by its maker" in (patch / "LICENSE").read_text()
+    audio = shutil.copytree(sounds, tmp_path / "audio")
+    (audio / "textures.json").write_text('{"licence": "CC0-1.0"}')
+    names = [clip.path.as_posix() for clip in read_audio_folder(audio, 44_100, cache=cache).clips]
+    (audio / "parameters.csv").write_text("file,class\n" + "".join(f"{name},x\n" for name in names))
+    folder = export_mosaic(request(run, tmp_path, corpus=audio), cache=cache)
+    # The sounds are free, the weights are still those of other sounds.
+    assert dataclasses.astuple(validate(folder).licence) == ("MIT", "user-supplied", "CC0-1.0")
+    assert "supplied by its maker" in (folder / "LICENSE").read_text()
+    (audio / "textures.json").write_text("{")
+    with pytest.raises(SheetError, match=r"textures\.json"):
+        export_mosaic(request(run, tmp_path, corpus=audio, replace=True), cache=cache)
+
+
+def test_a_long_summary_fits_the_manifest():
+    assert shortened("x" * 400) == "x" * 400
+    assert shortened("x" * 401) == "x" * 399 + "…"

@@ -1,0 +1,315 @@
+"""The engine with its real processes, on the device `null`: the same callback, paced by the clock."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from patches.errors import UnknownPatchError
+from realtime import commands as do
+from realtime.engine import Engine, EngineConfig
+from realtime.errors import EngineError, OptionError, SettingError, UnknownControlError, UnknownDeckError
+from realtime.kernels import layout as at
+from realtime.render import RenderConfig, render
+from realtime.setup import DeckSetup, Setup
+from realtime.snapshot import Snapshot
+from realtime.tap import Tap
+
+SETTLE_S = 60.0
+RATE_HZ = 44_100
+GAIN_DB = -9.0
+
+
+class Show:
+    """An engine with two decks, the first panned left and the second right, so that the tap has each on a channel of its own."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(EngineConfig(decks=2, device="null", sample_rate_hz=RATE_HZ, block_frames=128, seed=11))
+        self.engine.start()
+        self.tap = Tap(self.engine.block)
+        self.heard: list[np.ndarray] = []
+        self.tap.start()
+        for deck, pan in ((0, -1.0), (1, 1.0)):
+            self.engine.send(do.SetControl(deck, "pan", pan))
+            self.engine.send(do.SetControl(deck, "gain", GAIN_DB))
+            self.engine.send(do.Load(deck, "tiny"))
+        assert self.engine.settle(SETTLE_S)
+        self.until(lambda s: s.spare_ready)
+
+    @property
+    def frames(self) -> int:
+        return sum(len(piece) for piece in self.heard)
+
+    def listen(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.heard.append(self.tap.read())
+            time.sleep(0.02)
+
+    def until(self, condition: Callable[[Snapshot], bool], limit_s: float = SETTLE_S) -> Snapshot:
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            snapshot = self.engine.snapshot()
+            if condition(snapshot):
+                return snapshot
+            self.listen(0.03)
+        raise AssertionError(f"not within {limit_s} s: {self.engine.snapshot()}")
+
+    def sound(self, start: int = 0) -> np.ndarray:
+        return np.concatenate(self.heard)[start:]
+
+
+@pytest.fixture(name="show", scope="module")
+def _show(patch_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STARLING_PATCHES", str(patch_folder))
+        show = Show()
+        yield show
+        show.engine.close()
+
+
+def longest_silence_s(sound: np.ndarray) -> float:
+    """Longest run of 10 ms windows without sound, in s."""
+    window = RATE_HZ // 100
+    quiet = np.abs(sound[: len(sound) // window * window]).reshape(-1, window).max(axis=1) < 1e-5
+    longest = run = 0
+    for silent in quiet:
+        run = run + 1 if silent else 0
+        longest = max(longest, run)
+    return longest / 100
+
+
+def largest_jump(sound: np.ndarray) -> float:
+    return float(np.abs(np.diff(sound)).max())
+
+
+def normal_jump(patch: str = "tiny") -> float:
+    """Largest sample-to-sample jump a patch makes by itself at the show's gain."""
+    setup = Setup((DeckSetup(patch, controls=(("gain", GAIN_DB),)),))
+    return max(largest_jump(np.concatenate([b[:, 0].copy() for b in render(setup, RenderConfig(20.0, seed))])) for seed in (11, 12))
+
+
+def test_both_decks_play_and_the_numbers_add_up(show: Show) -> None:
+    show.listen(1.0)
+    snapshot = show.engine.snapshot()
+    assert [deck.state for deck in snapshot.decks] == ["playing", "playing"]
+    assert snapshot.underruns == 0
+    assert snapshot.nonfinite == 0
+    for deck in snapshot.decks:
+        assert -50 < max(deck.rms_db) < -10
+        assert 0 < deck.step_share < 1
+        assert deck.fill_frames > 0
+        assert deck.latency_ms > 1000 * deck.lead_frames / RATE_HZ
+        assert deck.pid not in (0, os.getpid())
+    assert snapshot.decks[0].peak_db[1] < -60 < snapshot.decks[0].peak_db[0]
+
+
+def test_what_is_played_is_what_is_rendered(show: Show) -> None:
+    """Deck 2 plays its seed's stream sample by sample: nothing else in the machine gets into it."""
+    right = show.sound()[:, 1]
+    expected = np.concatenate([b[:, 0].copy() for b in render(Setup((DeckSetup("tiny", seed=12, controls=(("gain", GAIN_DB),)),)), RenderConfig(4.0))])
+    # Compared after the fades of the start, which fall at another frame live.
+    template = expected[22_050:26_050]
+    first = int(np.flatnonzero(np.abs(right) > 1e-6)[0])
+    window = right[first : first + 2 * RATE_HZ + len(template)]
+    windows = np.lib.stride_tricks.sliding_window_view(window, 64)
+    place = int(np.argmin(np.abs(windows - template[:64]).sum(axis=1)))
+    found = window[place : place + len(template)]
+    assert len(found) == len(template)
+    np.testing.assert_allclose(found, template, atol=1e-6)
+
+
+def test_a_killed_deck_fades_and_comes_back_and_the_other_does_not_notice(show: Show) -> None:
+    show.until(lambda s: s.spare_ready)
+    before = show.engine.snapshot()
+    show.listen(0.3)
+    start = show.frames
+    os.kill(before.decks[0].pid, signal.SIGKILL)
+    after = show.until(lambda s: s.decks[0].restarts > before.decks[0].restarts and s.decks[0].state == "playing")
+    show.listen(1.0)
+    left, right = show.sound(start - RATE_HZ // 10).T
+    assert after.decks[0].pid != before.decks[0].pid
+    assert longest_silence_s(left) < 1.0
+    assert largest_jump(left) <= normal_jump()
+    assert longest_silence_s(right) == 0.0
+    assert show.engine.snapshot().decks[1].underruns == before.decks[1].underruns
+    assert show.engine.snapshot().decks[1].restarts == 0
+
+
+def test_the_other_decks_samples_are_unchanged_by_a_kill(show: Show) -> None:
+    show.until(lambda s: s.spare_ready)
+    show.engine.send(do.Reset(1, seed=21))
+    show.listen(0.5)
+    start = show.frames - RATE_HZ // 2
+    os.kill(show.engine.snapshot().decks[0].pid, signal.SIGKILL)
+    show.listen(1.5)
+    heard = show.sound(start)[:, 1]
+    setup = Setup((DeckSetup("tiny", seed=21, controls=(("gain", GAIN_DB),)),))
+    expected = np.concatenate([b[:, 0].copy() for b in render(setup, RenderConfig(3.0))])
+    template = expected[8_000:8_064]
+    windows = np.lib.stride_tricks.sliding_window_view(heard[: RATE_HZ // 1], 64)
+    place = int(np.argmin(np.abs(windows - template).sum(axis=1)))
+    length = min(len(heard) - place, len(expected) - 8_000 - RATE_HZ // 4)
+    assert length > RATE_HZ
+    np.testing.assert_allclose(heard[place : place + length], expected[8_000 : 8_000 + length], atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP on this system")
+def test_a_deck_that_hangs_is_replaced(show: Show) -> None:
+    show.until(lambda s: s.spare_ready and s.decks[0].state == "playing")
+    before = show.engine.snapshot()
+    show.listen(0.3)
+    start = show.frames
+    os.kill(before.decks[0].pid, signal.SIGSTOP)
+    show.until(lambda s: s.decks[0].restarts > before.decks[0].restarts and s.decks[0].state == "playing")
+    show.listen(1.0)
+    left = show.sound(start - RATE_HZ // 10)[:, 0]
+    assert longest_silence_s(left) < 3.0
+    assert largest_jump(left) <= normal_jump()
+    assert show.engine.snapshot().decks[1].underruns == before.decks[1].underruns
+    with pytest.raises(ProcessLookupError):
+        os.kill(before.decks[0].pid, 0)
+
+
+def test_a_patch_change_crossfades_without_underrun_or_click(show: Show) -> None:
+    show.until(lambda s: s.spare_ready and s.decks[0].state == "playing")
+    before = show.engine.snapshot()
+    show.listen(0.3)
+    start = show.frames
+    show.engine.send(do.Load(0, "wide"))
+    show.until(lambda s: s.decks[0].patch == "wide" and s.decks[0].pid != before.decks[0].pid)
+    show.listen(0.8)
+    left = show.sound(start)[:, 0]
+    assert show.engine.snapshot().decks[0].underruns == before.decks[0].underruns
+    assert longest_silence_s(left) == 0.0
+    assert largest_jump(left) <= 1.42 * max(normal_jump(), normal_jump("wide"))  # two sounds at equal power: sqrt 2 in the middle
+    # Both are heard in the middle of the fade: the new one's ring had presence while the old one's left.
+    show.engine.send(do.Load(0, "tiny"))
+    show.until(lambda s: s.decks[0].patch == "tiny" and s.decks[0].state == "playing" and s.decks[0].pid != before.decks[0].pid)
+    assert show.engine.settle(SETTLE_S)
+
+
+def test_controls_change_what_is_heard(show: Show) -> None:
+    show.engine.send(do.SetControl(1, "mute", 1.0))
+    show.listen(0.6)
+    assert not show.sound(show.frames - 4_410)[:, 1].any()
+    show.engine.send(do.SetControl(1, "mute", 0.0))
+    show.engine.send(do.SetControl(None, "gain", -60.0))
+    show.listen(0.3)
+    assert not show.sound(show.frames - 4_410).any()
+    show.engine.send(do.SetControl(None, "gain", 0.0))
+    show.engine.send(do.SetControl(0, "density", 30.0))
+    show.engine.send(do.SetControl(0, "freeze", 1.0))
+    show.listen(0.3)
+    block = show.engine.block
+    ring = int(block.words[at.deck_words(0) + at.D_ACTIVE])
+    assert block.controls(0, ring)[5] == 30.0
+    assert block.floats[at.ring_floats(0, ring) + at.RF_FREEZE] == 1.0
+    show.engine.send(do.SetControl(0, "freeze", 0.0))
+
+
+def test_the_lead_changes_while_playing(show: Show) -> None:
+    before = show.engine.snapshot().decks[0]
+    show.engine.send(do.SetLead(0, 4_096))
+    show.until(lambda s: s.decks[0].lead_frames == 4_096 and s.decks[0].fill_frames > 3_500)
+    show.engine.send(do.SetLead(0, None))
+    show.until(lambda s: s.decks[0].lead_frames == before.lead_frames)
+    show.listen(0.3)
+    assert show.engine.snapshot().decks[0].underruns == before.underruns
+
+
+def test_a_mode_can_be_pinned_and_released(show: Show) -> None:
+    show.engine.send(do.SetMode(1, 1))
+    show.until(lambda s: s.decks[1].mode == "sequencer at half rate")
+    show.engine.send(do.SetMode(1, 0))
+    show.until(lambda s: s.decks[1].mode == "full")
+    show.engine.send(do.SetMode(1, None))
+
+
+def test_reset_and_seed_do_not_interrupt(show: Show) -> None:
+    before = show.engine.snapshot().decks[1]
+    start = show.frames
+    for seed in (None, 5, 6):
+        show.engine.send(do.Reset(1, seed))
+        show.listen(0.2)
+    right = show.sound(start)[:, 1]
+    assert longest_silence_s(right) == 0.0
+    assert show.engine.snapshot().decks[1].underruns == before.underruns
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (do.Load(0, "no-such-patch"), UnknownPatchError),
+        (do.Load(7, "tiny"), UnknownDeckError),
+        (do.Load(0, "tiny", controls=(("colour", 1.0),)), UnknownControlError),
+        (do.SetControl(0, "colour", 1.0), UnknownControlError),
+        (do.SetControl(None, "pan", 1.0), UnknownControlError),
+        (do.SetControl(0, "density", 1e6), SettingError),
+        (do.SetControl(0, "gain", float("nan")), SettingError),
+        (do.SetControl(9, "gain", 0.0), UnknownDeckError),
+        (do.SetLead(0, 0), OptionError),
+        (do.Reset(-1), UnknownDeckError),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(show: Show, command: do.Command, error: type[Exception]) -> None:
+    before = show.engine.snapshot()
+    with pytest.raises(error):
+        show.engine.send(command)
+    after = show.engine.snapshot()
+    assert [d.patch for d in after.decks] == [d.patch for d in before.decks]
+    assert [d.pid for d in after.decks] == [d.pid for d in before.decks]
+
+
+def test_a_patch_that_breaks_while_loading_leaves_the_old_one_playing(show: Show, patch_folder: Path) -> None:
+    from tests.stage_patch import make_patch
+
+    folder = make_patch(patch_folder, "broken", seconds=2.0)
+    show.until(lambda s: s.decks[1].state == "playing")
+    before = show.engine.snapshot().decks[1]
+    (folder / "sequencer.onnx").write_bytes((folder / "sequencer.onnx").read_bytes()[:-1] + b"!")
+    show.engine.send(do.Load(1, "broken"))
+    after = show.until(lambda s: s.decks[1].error != "").decks[1]
+    assert "sequencer.onnx" in after.error
+    assert after.pid == before.pid
+    assert after.patch == "tiny"
+    assert after.underruns == before.underruns
+
+
+def test_unload_fades_out_and_the_deck_can_be_used_again(show: Show) -> None:
+    start = show.frames
+    show.engine.send(do.Unload(0))
+    show.until(lambda s: s.decks[0].state == "empty")
+    show.listen(0.5)
+    left = show.sound(start)[:, 0]
+    assert largest_jump(left) <= normal_jump()
+    assert np.abs(left[-4_410:]).max() < 1e-9  # what is left of deck 2, panned away
+    show.engine.send(do.Load(0, "tiny"))
+    show.until(lambda s: s.decks[0].state == "playing")
+
+
+def test_closing_leaves_no_process_and_no_memory(patch_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARLING_PATCHES", str(patch_folder))
+    engine = Engine(EngineConfig(device="null"))
+    with pytest.raises(EngineError):
+        _ = engine.block
+    engine.start()
+    name = engine.block.name
+    engine.send(do.Load(0, "tiny"))
+    assert engine.settle(SETTLE_S)
+    pid = engine.snapshot().decks[0].pid
+    engine.close()
+    engine.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not (Path("/dev/shm") / name).exists()
+
+
+@pytest.mark.parametrize("decks", [0, 9])
+def test_number_of_decks(decks: int) -> None:
+    with pytest.raises(OptionError, match="allowed: 1 to 8"):
+        Engine(EngineConfig(decks=decks))
