@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", choices=sorted(BENCHMARKS), metavar="NAME", help=", ".join(sorted(BENCHMARKS)))
     parser.add_argument("--append", type=Path, metavar="FILE", help="add the JSON object to this file as one line")
     options, others = parser.parse_known_args(arguments)
+    if options.append and not options.append.absolute().parent.is_dir():
+        parser.error(f"--append {options.append}: no such folder: {options.append.absolute().parent}; make it first")
     try:
         outcome = importlib.import_module(BENCHMARKS[options.name]).run(others)
         line = to_json(options.name, outcome)

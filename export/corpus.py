@@ -86,13 +86,19 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     classes = [[clip for clip in folder.clips if clip.class_name == name] for name in folder.class_names]
     pieces = []
     for clips, share in zip(classes, fill_evenly([sum(len(clip.audio) for clip in clips) for clips in classes], budget), strict=True):
-        count = min(len(clips), max(1, share // shortest))
-        # Evenly spaced, because files are often named along a parameter.
-        chosen = [clips[int((index + 0.5) * len(clips) / count)] for index in range(count)]
+        chosen = _spread(clips, max(1, share // shortest))
+        while sum(len(clip.audio) for clip in chosen) < share:
+            chosen = _spread(clips, len(chosen) + 1)
         for clip, length in zip(chosen, fill_evenly([len(clip.audio) for clip in chosen], share), strict=True):
             start = (len(clip.audio) - length) // 2
             pieces.append(Piece(clip, start, start + length))
     return sorted(pieces, key=lambda piece: piece.clip.path)
+
+
+def _spread(clips: list[Clip], count: int) -> list[Clip]:
+    """Return so many clips at even distances, because files are often named along a parameter."""
+    count = min(count, len(clips))
+    return [clips[int((index + 0.5) * len(clips) / count)] for index in range(count)]
 
 
 def fill_evenly(capacities: list[int], budget: int) -> list[int]:

@@ -1,6 +1,6 @@
 """A trained sequencer step as ONNX and as TorchScript, in bytes.
 
-It does not know patches. Neither file names the machine it was made on, and the same weights give the same bytes.
+It does not know patches. Neither file names the machine it was made on, and the same weights give the same ONNX bytes.
 """
 
 import io

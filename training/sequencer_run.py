@@ -5,7 +5,6 @@ It does not know the command line, nor the loss (`training.sequencer_module`).
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from training.sequencer_scores import baseline_scores, model_scores
 
 # A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
 GRADIENT_NORM = 1.0
-# Matrices of this size do not repay more than a few threads.
+# Matrices of this size do not repay more than a few threads. OMP_NUM_THREADS, which torch starts from, may say fewer.
 MAX_THREADS = 4
 LOG_INTERVAL = 10
 # What may differ when a run goes on: how long it goes on.
@@ -118,7 +117,7 @@ def train_sequencer(
 def _fit(
     out: Path, recipe: SequencerRecipe, frames: FrameSet, meta: RunMeta, *, resume: bool, say: Callable[[str], None]
 ) -> TrainingResult:
-    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+    torch.set_num_threads(min(MAX_THREADS, torch.get_num_threads()))
     seconds_before, started = meta.training_seconds, time.monotonic()
 
     def keep(module: SequencerModule, scores: dict[str, float]) -> None:

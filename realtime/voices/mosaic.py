@@ -33,7 +33,9 @@ MEMORY_UNITS = 16
 """Units played lately that are not chosen again unless they come naturally."""
 BAN_RADIUS = 2
 """Neighbours share half of their analysis window with a unit, so they would sound like a repeat too."""
-MAX_CONTINUITY = 0.98
+CONTINUITY_SHARE = 0.4
+"""Share of the natural continuation in the query at full continuity: in 42 dimensions nothing else is then ever nearer (measured: at 43
+choices per second 94 % of steps jump at 0, 84 % at 0.13, 34 % at 0.25, 3 % at 0.4)."""
 INPUT_LIMIT = 4.0
 """The sequencer never saw descriptors this many standard deviations out."""
 EXPECTED_LIMIT = 2.0
@@ -227,7 +229,7 @@ class Mosaic:
         self._query[:] = self._target * self._scale
         if natural >= 0:
             # w|t - u|^2 + c|n - u|^2 has the same order as the distance to one point between target t and natural continuation n.
-            share = min(max(continuity, 0.0), MAX_CONTINUITY)
+            share = CONTINUITY_SHARE * min(max(continuity, 0.0), 1.0) ** 1.5
             self._query *= 1.0 - share
             self._query += share * self._table[natural]
         hint = natural if natural >= 0 else max(self._unit, 0)

@@ -73,7 +73,7 @@ class UnitIndex:
 
     Capacity
     --------
-    N rows. Memory is about N · (5 D + 16 + D / 32) bytes; 50 000 rows of 39 take about 11 MB and a quarter of a second to lay out.
+    N rows, kept in about N · (5 D + 18) bytes. 50 000 rows of 39 take 11 MB, 100 MB while they are laid out, and 0.2 s of one core.
 
     Source
     ------
@@ -89,8 +89,9 @@ class UnitIndex:
 
         centre = table.mean(axis=0, dtype=np.float64)
         rotation = np.zeros((self.columns_count, axes))
-        rotation[:, : self.columns_count] = _principal_axes(table - centre)
-        rotated = (table - centre) @ rotation
+        centred = table - centre
+        rotation[:, : self.columns_count] = _principal_axes(centred)
+        rotated = centred @ rotation
         units = _neighbourhood_order(rotated[:, : self.columns_count])
         step, offset = _code_grid(rotated)
         coordinates = rotated / step + offset
