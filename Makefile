@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup play test check bench clean
+.PHONY: setup play test check check-static bench clean
 
 # The stage: what a performer needs. No torch.
 $(VENV)/stage.done: pyproject.toml constraints.txt
@@ -27,13 +27,14 @@ play: $(VENV)/stage.done
 test: $(VENV)/studio.done
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/studio.done
+check-static: $(VENV)/studio.done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m patches validate patches/bundled/*
-	$(BIN)/python -m pytest
+
+check: check-static test
 
 bench: $(VENV)/studio.done
 	$(BIN)/python -m pytest tests/benchmarks_micro/bench_*.py -m '' --benchmark-only

@@ -106,7 +106,9 @@ def play(options: argparse.Namespace, *, baseline: bool) -> dict[str, float]:
     stage.choose_output = python_output if baseline else choose
     spinning = threading.Event()
     try:
-        config = stage.EngineConfig(decks=options.decks, device=options.device, block_frames=options.block_frames, sample_rate_hz=options.rate, seed=1)
+        config = stage.EngineConfig(
+            decks=options.decks, device=options.device, block_frames=options.block_frames, sample_rate_hz=options.rate, seed=1
+        )
         with stage.Engine(config) as engine:
             for deck in range(options.decks):
                 engine.send(do.Load(deck, options.patch))

@@ -52,5 +52,10 @@ def run(arguments: list[str]) -> Outcome:
     return Outcome(
         header=("process start to first sound", "s"),
         rows=[("cold: every kernel is compiled", round(cold, 3)), ("warm, median", round(median, 3)), ("warm, fastest", round(warm[0], 3))],
-        results={"cold_s": round(cold, 3), "warm_s": round(median, 3), "warm_min_s": round(warm[0], 3), "ratio_cold_warm": round(cold / median, 2)},
+        results={
+            "cold_s": round(cold, 3),
+            "warm_s": round(median, 3),
+            "warm_min_s": round(warm[0], 3),
+            "ratio_cold_warm": round(cold / median, 2),
+        },
     )

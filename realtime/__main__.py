@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patches.errors import PatchError, UnknownPatchError
-from realtime.compiled import use_kernel_cache
+from realtime.compiled import use_kernel_cache, use_one_thread
 from realtime.errors import OptionError, StageError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program; returns the exit code: 0, 2 for what the user typed, 1 for what failed."""
+    use_one_thread()
     use_kernel_cache()
     arguments = parser().parse_args(argv)
     try:
@@ -125,9 +126,7 @@ def _render(arguments: argparse.Namespace) -> int:
     blocks = render(_setup(arguments), config)
     with (
         AudioFileWriter(arguments.render, config.sample_rate_hz, config.frames) as file,
-        tqdm(
-            total=config.frames, unit_scale=1 / config.sample_rate_hz, desc="render", disable=arguments.headless, bar_format=_BAR
-        ) as bar,
+        tqdm(total=config.frames, unit_scale=1 / config.sample_rate_hz, desc="render", disable=arguments.headless, bar_format=_BAR) as bar,
     ):
         for frames in blocks:
             file.write(frames)

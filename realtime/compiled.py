@@ -1,4 +1,6 @@
-"""Where compiled kernels are kept between starts. It knows files and hashes, not what the kernels do.
+"""What must be settled before the numerical libraries load: where compiled kernels are kept, and how many threads they take.
+
+It knows files and hashes, not what the kernels do.
 
 Numba notices a change of the file a kernel is in, not of the files whose functions it calls. So the folder's name has a hash of every
 kernel file in it: after an upgrade the stage never runs a mixer that holds last week's ring.
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _KERNEL_FOLDERS = ("kernels", "voices")
 
 
@@ -23,6 +26,15 @@ def kernel_hash() -> str:
             digest.update(path.name.encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def use_one_thread() -> None:
+    """Keep the linear algebra of this process and of its children on one core each, unless the user says otherwise.
+
+    A deck has a core's worth of work; pools of threads that wait for each other only take cores from the other decks.
+    """
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
 
 
 def use_kernel_cache() -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import soundfile
 from onnx import TensorProto, helper
+
 from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
 from patches.writer import write_patch
 
@@ -116,12 +117,16 @@ def manifest(slug: str, audio: Audio) -> Manifest:
         data=(DataFile("corpus", "corpus.npz"), DataFile("audio", "corpus.flac")),
         controls=controls,
         settings={"crossfade_frames": 256, "candidates": 8},
-        origin=Origin(recipe="test", git="none", checkpoint_sha256="0" * 64, created="2026-01-01T00:00:00Z", seed=0, training_seconds=0.0, scores={}),
+        origin=Origin(
+            recipe="test", git="none", checkpoint_sha256="0" * 64, created="2026-01-01T00:00:00Z", seed=0, training_seconds=0.0, scores={}
+        ),
         verify=Verify(onnx_max_error=0.0, steps=1, step_ms_p50=0.1, step_ms_p99=0.1, machine="test"),
     )
 
 
-def make_patch(folder: Path, slug: str = "tiny", *, seconds: float = 6.0, channels: int = 1, rate_hz: int = RATE_HZ, gain: float = 0.9) -> Path:
+def make_patch(
+    folder: Path, slug: str = "tiny", *, seconds: float = 6.0, channels: int = 1, rate_hz: int = RATE_HZ, gain: float = 0.9
+) -> Path:
     """Write the patch into `folder` and return its own folder."""
     audio = corpus_audio(seconds, channels, rate_hz)
     flac = io.BytesIO()

@@ -1,0 +1,1 @@
+"""The studio: audio folders in, trained runs out. It never imports the stage."""

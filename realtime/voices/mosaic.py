@@ -40,7 +40,7 @@ INPUT_LIMIT = 4.0
 """The sequencer never saw descriptors this many standard deviations out."""
 EXPECTED_LIMIT = 2.0
 RIDGE = 0.1
-"""Share of the variance added to each descriptor in the regression: a sampled frame has noise across directions the corpus never varies in."""
+"""Share of the variance added to each descriptor in the regression: a sampled frame has noise in directions the corpus never varies in."""
 _CORPUS_ARRAYS: dict[str, tuple[int, str]] = {
     "descriptors": (2, "f"),
     "attributes": (2, "f"),

@@ -92,16 +92,18 @@ def test_the_take_is_made_of_the_corpus(patch: Path) -> None:
     starts = range(0, len(played) - WINDOW_FRAMES, WINDOW_FRAMES // 2)
     # By the log: every window against what the log says it is.
     by_log = np.array([correlation(played[s : s + WINDOW_FRAMES], rebuilt[s : s + WINDOW_FRAMES]) for s in starts])
-    assert (by_log > 0.99).mean() >= 0.95
+    assert (by_log > 0.99).mean() >= 0.95  # measured: 0.996
     # By the source: windows against every place of the original files, without the log.
     sound = source()
     energy = np.sqrt(np.maximum(fftconvolve(sound**2, np.ones(WINDOW_FRAMES), mode="valid"), 1e-9))
     jumps = {event.frame for event in events if event.faded}
     whole = [s for s in starts if not any(s - 512 < j < s + WINDOW_FRAMES for j in jumps) and s > RATE_HZ]
-    chosen = np.random.default_rng(0).choice(whole, 60, replace=False)
+    chosen = np.random.default_rng(0).choice(whole, 40, replace=False)
     blind = np.array([best_match(played[s : s + WINDOW_FRAMES], sound, energy) for s in chosen])
-    assert (blind > 0.98).mean() >= 0.95, np.sort(blind)[:10]
-    print(f"windows that are what the log says: {(by_log > 0.99).mean():.3f}; found in the source: {(blind > 0.98).mean():.3f}; jumps {len(jumps)}")
+    assert (blind > 0.98).mean() >= 0.95, np.sort(blind)[:10]  # measured: 1.0
+    print(
+        f"windows that are what the log says: {(by_log > 0.99).mean():.3f}; found in the source: {(blind > 0.98).mean():.3f}; jumps {len(jumps)}"
+    )
 
 
 def test_another_folder_would_be_noticed(patch: Path) -> None:

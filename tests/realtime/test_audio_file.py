@@ -29,6 +29,11 @@ def frames(count: int = 10_000) -> np.ndarray:
     return np.random.default_rng(2).uniform(-0.5, 0.5, (count, 2)).astype(np.float32)
 
 
+def _fail_after(file: AudioFileWriter) -> None:
+    file.write(frames())
+    raise KeyError("the renderer failed")
+
+
 def test_writes_what_it_was_given(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     with AudioFileWriter(path, 48_000) as file:
@@ -44,8 +49,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(b"the last take")
     with pytest.raises(KeyError), AudioFileWriter(path, 48_000) as file:
-        file.write(frames())
-        raise KeyError("the renderer failed")
+        _fail_after(file)
     assert path.read_bytes() == b"the last take"
     assert [p.name for p in tmp_path.iterdir()] == ["take.wav"]
 

@@ -111,7 +111,9 @@ def test_both_decks_play_and_the_numbers_add_up(show: Show) -> None:
 def test_what_is_played_is_what_is_rendered(show: Show) -> None:
     """Deck 2 plays its seed's stream sample by sample: nothing else in the machine gets into it."""
     right = show.sound()[:, 1]
-    expected = np.concatenate([b[:, 0].copy() for b in render(Setup((DeckSetup("tiny", seed=12, controls=(("gain", GAIN_DB),)),)), RenderConfig(4.0))])
+    expected = np.concatenate(
+        [b[:, 0].copy() for b in render(Setup((DeckSetup("tiny", seed=12, controls=(("gain", GAIN_DB),)),)), RenderConfig(4.0))]
+    )
     # Compared after the fades of the start, which fall at another frame live.
     template = expected[22_050:26_050]
     first = int(np.flatnonzero(np.abs(right) > 1e-6)[0])

@@ -83,7 +83,9 @@ def test_what_cannot_be_is_refused_before_the_first_block(setup: Setup, error: t
         render(setup, RenderConfig(1.0))
 
 
-@pytest.mark.parametrize("options", [{"seconds": 0}, {"seconds": -1}, {"seconds": 1e9}, {"sample_rate_hz": 10}, {"block_frames": 0}, {"block_frames": 10**6}])
+@pytest.mark.parametrize(
+    "options", [{"seconds": 0}, {"seconds": -1}, {"seconds": 1e9}, {"sample_rate_hz": 10}, {"block_frames": 0}, {"block_frames": 10**6}]
+)
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match="allowed"):
         RenderConfig(**{"seconds": 1.0} | options)

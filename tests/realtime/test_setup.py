@@ -38,7 +38,9 @@ def test_settings() -> None:
     assert parse_setting("master.gain=-6") == Setting(None, "gain", -6.0)
 
 
-@pytest.mark.parametrize("text", ["", "1", "1.x", "x=1", "1.=3", "0.gain=1", "-1.gain=1", "a.gain=1", "1.gain=", "1.gain=loud", "1.gain=nan", "1.gain=inf"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.x", "x=1", "1.=3", "0.gain=1", "-1.gain=1", "a.gain=1", "1.gain=", "1.gain=loud", "1.gain=nan", "1.gain=inf"]
+)
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="--set"):
         parse_setting(text)

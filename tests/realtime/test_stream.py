@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import soxr
-from patches.manifest import Audio, Manifest
 
+from patches.manifest import Audio, Manifest
 from realtime.kernels.layout import MAX_CONTROLS
 from realtime.resample import StreamResampler
 from realtime.stream import JOIN_FRAMES, VoiceStream, default_controls

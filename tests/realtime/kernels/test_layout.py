@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from realtime.kernels import layout as at
 
 
@@ -11,7 +13,7 @@ def test_no_two_regions_overlap() -> None:
     for regions, low, high in ((words, at.W_NOW + 2, at.WORDS_END), (floats, 2 * at.WORDS_END, at.FLOATS_END)):
         ordered = sorted(regions)
         assert ordered[0][0] >= low
-        for (start, size, name), (following, _, other) in zip(ordered, ordered[1:], strict=False):
+        for (start, size, name), (following, _, other) in pairwise(ordered):
             assert start + size <= following, (name, other)
         assert ordered[-1][0] + ordered[-1][1] <= high
 
