@@ -21,6 +21,7 @@ DEFAULT_PATCH = "field"
 STATUS_S = 0.2
 PLAIN_STATUS_S = 10.0
 
+_CLEAR = "\r\x1b[K"
 _EPILOG = """\
 commands instead of a patch:
   doctor    devices, PortAudio, priorities, providers, step time of each patch, what to install
@@ -169,8 +170,6 @@ def _play(arguments: argparse.Namespace) -> int:
             signal.signal(number, lambda *_: stop.set())
         with engine:
             print(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends", flush=True)
-            if engine.notice:
-                print(engine.notice, file=sys.stderr)
             _load(engine, setup)
             failed = _follow(engine, stop, arguments.seconds, headless=arguments.headless)
             last = engine.snapshot()
@@ -205,23 +204,23 @@ def _follow(engine: "Engine", stop: threading.Event, seconds: float | None, *, h
     live = sys.stdout.isatty() and not headless
     interval = STATUS_S if live else PLAIN_STATUS_S
     shown: dict[int, str] = {}
+    notice = ""
     waited = 0.0
     while not stop.is_set():
         snapshot = engine.snapshot()
         if seconds is not None and snapshot.clock_frames >= seconds * snapshot.sample_rate_hz:
             break
+        if engine.notice != notice:
+            notice = engine.notice
+            print(f"{_CLEAR if live else ''}{notice}", file=sys.stderr)
         for deck in snapshot.decks:
             if deck.error != shown.get(deck.number, ""):
                 shown[deck.number] = deck.error
-                print(
-                    f"\r\x1b[Kdeck {deck.number + 1}: {deck.error or 'plays again'}"
-                    if live
-                    else f"deck {deck.number + 1}: {deck.error or 'plays again'}"
-                )
+                print(f"{_CLEAR if live else ''}deck {deck.number + 1}: {deck.error or 'plays again'}")
         if all(deck.state == "failed" for deck in snapshot.decks):
             return "; ".join(f"deck {deck.number + 1}: {deck.error}" for deck in snapshot.decks)
         if live:
-            print("\r\x1b[K" + status_line(snapshot, shutil.get_terminal_size().columns - 1), end="", flush=True)
+            print(_CLEAR + status_line(snapshot, shutil.get_terminal_size().columns - 1), end="", flush=True)
         elif not headless and waited >= interval:
             print(status_line(snapshot, 400), flush=True)
             waited = 0.0

@@ -3,6 +3,7 @@
 It knows the shared block's address and the compiled callback, not decks.
 """
 
+import atexit
 import re
 import sys
 import threading
@@ -51,6 +52,9 @@ class Output(Protocol):
 
     def stop(self) -> None:
         """Stop and close; returns when the callback will not be called again."""
+
+    def abandon(self, limit_s: float) -> bool:
+        """Close a device that has stopped calling, which may never return; true when it will certainly not call again."""
 
 
 def _portaudio() -> Any:
@@ -191,6 +195,15 @@ class PortAudioOutput:
         if stream is not None:
             stream.close(ignore_errors=True)
 
+    def abandon(self, limit_s: float) -> bool:
+        """See `Output.abandon`."""
+        # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone: it must not try at exit.
+        atexit.unregister(self._sounddevice._exit_handler)
+        closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
+        closing.start()
+        closing.join(limit_s)
+        return not closing.is_alive()
+
 
 class NullOutput:
     """No sound hardware: a thread in machine code asks for blocks at the pace a device would."""
@@ -218,6 +231,11 @@ class NullOutput:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    def abandon(self, limit_s: float) -> bool:
+        """See `Output.abandon`."""
+        self.stop()
+        return True
 
 
 def choose_output(name: str | None, sample_rate_hz: int | None, block_frames: int | None) -> tuple[Output, str]:

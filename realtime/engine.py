@@ -19,7 +19,7 @@ from realtime import commands as do
 from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, StageControl, check_range, decibels, linear_gain
 from realtime.controls import find as find_control
 from realtime.deck import Deck, Job
-from realtime.device import Output, choose_output
+from realtime.device import NULL_DEVICE, NullOutput, Output, choose_output
 from realtime.errors import DeviceError, EngineError, OptionError, UnknownControlError, UnknownDeckError
 from realtime.kernels import layout as at
 from realtime.pool import Pool
@@ -31,6 +31,9 @@ from realtime.worker import connections
 POLL_S = 0.02
 SPARES = 1
 FADE_OUT_LIMIT_S = 1.0
+DEVICE_LOST_S = 2.0
+"""A device that has not called for this long is gone: the longest block is a third of a second."""
+CLOSE_LIMIT_S = 2.0
 _DECK_FLOATS = {"gain": at.DF_GAIN, "pan": at.DF_PAN, "mute": at.DF_MUTE, "solo": at.DF_SOLO}
 
 
@@ -74,6 +77,9 @@ class Engine:
         self._pool: Pool | None = None
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._callbacks_seen = -1
+        self._called_s = 0.0
+        self._device_watched_s = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -219,6 +225,7 @@ class Engine:
                     break
             if not self.audio_priority and self.block.words[at.W_THREAD_ID] != 0:
                 self.audio_priority = raise_audio_thread(int(self.block.words[at.W_THREAD_ID]))
+            self._watch_device()
             block_frames = int(self.block.words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
             for deck in self._decks:
                 deck.poll(block_frames)
@@ -227,6 +234,25 @@ class Engine:
                 # Only now: a spare that starts while the first patch loads would take its core.
                 pool.keep(SPARES)
             wait([*connections([w for deck in self._decks for w in deck.workers]), *connections(pool.workers)], POLL_S)
+
+    def _watch_device(self) -> None:
+        """Go on with `null` when the device has stopped calling, so that the clock and the decks do."""
+        now = time.monotonic()
+        callbacks = int(self.block.words[at.W_CALLBACKS])
+        # It called, or this thread itself stood still for a while and cannot tell.
+        if callbacks != self._callbacks_seen or now - self._device_watched_s > 0.5 * DEVICE_LOST_S:
+            self._called_s = now
+            self._callbacks_seen = callbacks
+        self._device_watched_s = now
+        output = self._output
+        if output is None or now - self._called_s < DEVICE_LOST_S:
+            return
+        self._called_s = now
+        if output.abandon(CLOSE_LIMIT_S):
+            self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE} until Starling is started again"
+            replacement = NullOutput(self.block.sample_rate_hz, output.block_frames or int(self.block.words[at.W_BLOCK_FRAMES]))
+            replacement.start(self.block)
+            self._output = replacement
 
     def settle(self, limit_s: float) -> bool:
         """Wait until every deck plays, is empty or has failed; false after `limit_s` seconds."""

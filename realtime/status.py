@@ -23,6 +23,14 @@ def deck_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
     )
 
 
+def short_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
+    """The same for a narrow terminal: lead in ms, step time in percent of its budget, u for underruns."""
+    if deck.state in ("empty", "loading", "failed", "restarting"):
+        return deck_text(deck, sample_rate_hz)
+    levels = meter(deck.peak_db[0]) + meter(deck.peak_db[1])
+    return f"{deck.number + 1} {levels} {1000 * deck.lead_frames / sample_rate_hz:.0f}ms {100 * deck.step_share:.0f}% u{deck.underruns}"
+
+
 def status_line(snapshot: Snapshot, width: int) -> str:
     """The whole stage in one line of at most `width` characters."""
     head = f"{snapshot.clock_frames / snapshot.sample_rate_hz:7.1f} s  {meter(snapshot.peak_db[0])}{meter(snapshot.peak_db[1])} "
@@ -30,6 +38,8 @@ def status_line(snapshot: Snapshot, width: int) -> str:
     if snapshot.device_xruns:
         head += f"  device xruns {snapshot.device_xruns}"
     line = " │ ".join([head, *(deck_text(deck, snapshot.sample_rate_hz) for deck in snapshot.decks)])
+    if len(line) > width:
+        line = " │ ".join([head, *(short_text(deck, snapshot.sample_rate_hz) for deck in snapshot.decks)])
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

@@ -222,6 +222,8 @@ class Mosaic:
         return max(1, round(mean * (1.0 + spread * (2.0 * self._random.random() - 1.0))))
 
     def _choose(self, natural: int, continuity: float, temperature: float) -> int:
+        if natural >= 0 and continuity >= 1.0:
+            return natural
         size = self._next.shape[0]
         self._target[:size] = self._next
         np.clip(self._next @ self._expect[:-1] + self._expect[-1], -EXPECTED_LIMIT, EXPECTED_LIMIT, out=self._target[size:])

@@ -85,6 +85,23 @@ def test_without_any_device_the_show_goes_on_with_null() -> None:
     assert "no sound device" in done.stderr
 
 
+def test_a_server_that_dies_does_not_end_the_show() -> None:
+    command = ["jackd", "-n", "starling-dies", "--no-realtime", "-d", "dummy", "-r", "48000", "-p", "128"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(2.0)
+    environment = os.environ | {"JACK_DEFAULT_SERVER": "starling-dies", "JACK_NO_START_SERVER": "1"}
+    play = [sys.executable, "-m", "realtime", "tiny", "--seconds", "9", "--headless"]
+    process = subprocess.Popen(play, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    time.sleep(4.0)
+    server.kill()
+    server.wait()
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
+    assert "playing on system" in out
+    assert "stopped; playing to null" in error
+    assert "played 9." in out
+
+
 def test_the_stage_benchmark_has_no_underrun_under_load() -> None:
     """Two decks, three host threads spinning in Python; the full minute of it is `make bench`."""
     command = [sys.executable, "-m", "benchmarks", "stage", "--patch", "tiny", "--seconds", "15", "--baseline-seconds", "10"]

@@ -100,10 +100,7 @@ def test_the_take_is_made_of_the_corpus(patch: Path) -> None:
     whole = [s for s in starts if not any(s - 512 < j < s + WINDOW_FRAMES for j in jumps) and s > RATE_HZ]
     chosen = np.random.default_rng(0).choice(whole, 40, replace=False)
     blind = np.array([best_match(played[s : s + WINDOW_FRAMES], sound, energy) for s in chosen])
-    assert (blind > 0.98).mean() >= 0.95, np.sort(blind)[:10]  # measured: 1.0
-    print(
-        f"windows that are what the log says: {(by_log > 0.99).mean():.3f}; found in the source: {(blind > 0.98).mean():.3f}; jumps {len(jumps)}"
-    )
+    assert (blind > 0.98).mean() >= 0.95, np.sort(blind)[:5]  # measured: 1.0
 
 
 def test_another_folder_would_be_noticed(patch: Path) -> None:

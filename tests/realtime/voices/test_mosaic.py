@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from patches.errors import CorruptAudioError
+from patches.errors import WrongValueError
 from patches.reader import read_manifest
 from realtime.errors import VoiceError
 from realtime.voices.mosaic import Mosaic, _load_arrays
@@ -223,5 +223,5 @@ def test_audio_of_another_rate_is_refused(patch_folder: Path, tmp_path: Path) ->
     flac = io.BytesIO()
     soundfile.write(flac, audio, 22_050, format="FLAC", subtype="PCM_16")
     files = {"sequencer.onnx": sequencer_bytes(), "corpus.npz": corpus_bytes(audio, 256), "corpus.flac": flac.getvalue()}
-    with pytest.raises(CorruptAudioError, match="22050"):
+    with pytest.raises(WrongValueError, match="22050"):
         write_patch(tmp_path, manifest("slow", Audio(44_100, 1, HOP_FRAMES, 0)), files, "CC0-1.0\n")
