@@ -77,6 +77,9 @@ class SequencerRecipe:
     input_noise : float
         Standard deviation, in z-score units, of the noise on input frames in training. It teaches the model to come back
         from its own small errors when it feeds on its own output.
+    splice_share : float
+        Share of training windows that jump to another place of the folder on the way. It teaches the model to wander from one sound to
+        another instead of staying in the first for ever; the held-out score gets a little worse, as held-out clips do not wander.
     validation_interval : int
         Updates between two looks at the held-out audio.
     held_out_share : float
@@ -102,6 +105,7 @@ class SequencerRecipe:
     updates: int = _dial(Range(1, 10_000_000))
     dropout: float = _dial(Range(0.0, 0.9))
     input_noise: float = _dial(Range(0.0, 2.0))
+    splice_share: float = _dial(Range(0.0, 1.0))
     validation_interval: int = _dial(Range(1, 100_000))
     held_out_share: float = _dial(Range(0.01, 0.5))
     patience: int = _dial(Range(1, 10_000))

@@ -161,6 +161,7 @@ class WindowBatches:
     interval : int, updates of one stretch
     last_update : int, no batch is made from here on
     next_update : callable returning the number of the next update
+    splice_share : float, share of windows that go on in another place from a random frame on
     """
 
     def __init__(
@@ -173,6 +174,7 @@ class WindowBatches:
         interval: int,
         last_update: int,
         next_update: Callable[[], int],
+        splice_share: float = 0.0,
     ):
         self._clips = clips
         self._window = window
@@ -181,6 +183,7 @@ class WindowBatches:
         self._interval = interval
         self._last_update = last_update
         self._next_update = next_update
+        self._splice_share = splice_share
         lengths = np.array([len(clip) for clip in clips], dtype=np.float64)
         self._share = lengths / lengths.sum()
         self.stop = False
@@ -204,8 +207,23 @@ class WindowBatches:
             start = random.integers(0, len(clip) - length + 1)
             frames[row, :length] = clip[start : start + length]
             real[row, : length - 1] = 1.0
+        if self._splice_share > 0.0:
+            for row in np.flatnonzero(random.random(self._batch_size) < self._splice_share):
+                self._splice(random, frames[row], real[row])
         whole = torch.from_numpy(frames)
         return whole[:, :-1], whole[:, 1:], torch.from_numpy(real)
+
+    def _splice(self, random: np.random.Generator, frames: Array, real: Array) -> None:
+        """From a random frame on, let a window go on in another place of the folder."""
+        cut = int(random.integers(1, self._window))
+        clip = self._clips[random.choice(len(self._clips), p=self._share)]
+        length = min(len(clip), self._window + 1 - cut)
+        start = random.integers(0, len(clip) - length + 1)
+        frames[cut:] = 0.0
+        frames[cut : cut + length] = clip[start : start + length]
+        # What precedes the cut may be filling already: then the cut itself is nothing to learn from.
+        real[cut:] = 0.0
+        real[cut : cut + length - 1] = 1.0
 
 
 class HeldOutBatches:
@@ -251,10 +269,13 @@ class SequencerData(pl.LightningDataModule):
     ----------
     frames : FrameSet
     window, batch_size, seed, interval, last_update : int
+    splice_share : float
         As in `WindowBatches`.
     """
 
-    def __init__(self, frames: FrameSet, *, window: int, batch_size: int, seed: int, interval: int, last_update: int):
+    def __init__(
+        self, frames: FrameSet, *, window: int, batch_size: int, seed: int, interval: int, last_update: int, splice_share: float
+    ):
         super().__init__()
         self.batches = WindowBatches(
             [part.frames for part in frames.training],
@@ -264,6 +285,7 @@ class SequencerData(pl.LightningDataModule):
             interval=interval,
             last_update=last_update,
             next_update=lambda: self.trainer.global_step,
+            splice_share=splice_share,
         )
         self._held_out = HeldOutBatches([part.frames for part in frames.held_out])
 

@@ -142,6 +142,7 @@ def _fit(
         seed=recipe.seed,
         interval=recipe.validation_interval,
         last_update=recipe.updates,
+        splice_share=recipe.splice_share,
     )
     stop = StopOnInterrupt(data)
     patience = EarlyStopping(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)

@@ -56,6 +56,22 @@ def test_a_clip_shorter_than_the_window_is_whole_and_the_rest_is_masked():
     assert (target[~real.bool()] == 0).all()
 
 
+def test_a_splice_goes_on_elsewhere_and_the_jump_is_learned():
+    frames, target, real = windows([numbered(500, 0), numbered(500, 5000)], splice_share=1.0).batch(0)
+    steps = target - frames
+    assert torch.equal(frames[:, 1:], target[:, :-1])
+    assert ((steps[..., 0] != 1).sum(1) <= 1).all()
+    assert ((steps[..., 0] != 1).sum(1) == 1).float().mean() > 0.9
+    assert real.min() == 1
+    assert torch.equal(windows([numbered(500, 0)], splice_share=0.0).batch(4)[0], windows([numbered(500, 0)]).batch(4)[0])
+
+
+def test_a_spliced_short_clip_is_masked_where_it_ends():
+    frames, target, real = windows([numbered(4, 1)], splice_share=1.0).batch(0)
+    assert (frames[real.bool()] > 0).all()
+    assert (target[real.bool()] > 0).all()
+
+
 def test_a_batch_depends_on_seed_and_update_alone():
     clips = [numbered(500, 0)]
     first, again = windows(clips), windows(clips, interval=7, next_update=lambda: 40)
