@@ -41,7 +41,7 @@ CONTROLS = (
     Control("noisiness", "Noisiness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
     Control("continuity", "Continuity", "", 0.0, 1.0, 0.5, "linear", 50.0),
     # No smoothing: it is read once per step, and a draw between two temperatures is no draw at all.
-    Control("temperature", "Temperature", "", 0.0, 2.0, 0.7, "linear", 0.0),
+    Control("temperature", "Temperature", "", 0.0, 2.0, 1.0, "linear", 0.0),
     Control("density", "Density", "units/s", 1.0, DENSITY_MAX_HZ, 8.0, "exponential", 50.0),
 )
 
