@@ -66,7 +66,7 @@ def test_the_controls_are_those_of_the_mosaic_voice(patch):
         ("brightness", -3, 3, 0, "linear", 50),
         ("noisiness", -3, 3, 0, "linear", 50),
         ("continuity", 0, 1, 0.5, "linear", 50),
-        ("temperature", 0, 2, 0.7, "linear", 0),
+        ("temperature", 0, 2, 1.0, "linear", 0),
         ("density", 1, 43, 8, "exponential", 50),
     ]
     assert validate(patch).controls == CONTROLS
