@@ -273,9 +273,7 @@ class SequencerData(pl.LightningDataModule):
         As in `WindowBatches`.
     """
 
-    def __init__(
-        self, frames: FrameSet, *, window: int, batch_size: int, seed: int, interval: int, last_update: int, splice_share: float
-    ):
+    def __init__(self, frames: FrameSet, *, window: int, batch_size: int, seed: int, interval: int, last_update: int, splice_share: float):
         super().__init__()
         self.batches = WindowBatches(
             [part.frames for part in frames.training],

@@ -28,7 +28,9 @@ def test_by_name_part_of_a_name_number_and_default() -> None:
 
 
 @pytest.mark.usefixtures("system")
-@pytest.mark.parametrize(("name", "message"), [("USB", "several"), ("Moon", "no output device"), ("9", "no output device"), ("", "several")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("USB", "several"), ("Moon", "no output device"), ("9", "no output device"), ("", "several")]
+)
 def test_none_or_several_is_refused_with_what_there_is(name: str, message: str) -> None:
     with pytest.raises(UnknownDeviceError, match=message) as caught:
         find_device(name)
