@@ -294,6 +294,23 @@ def test_unload_fades_out_and_the_deck_can_be_used_again(show: Show) -> None:
     show.until(lambda s: s.decks[0].state == "playing")
 
 
+def test_a_deck_that_is_lost_again_and_again_is_given_up_and_can_be_loaded_anew(show: Show) -> None:
+    show.until(lambda s: s.decks[0].state == "playing")
+    other = show.engine.snapshot().decks[1]
+    end = time.monotonic() + SETTLE_S
+    while show.engine.snapshot().decks[0].state != "failed" and time.monotonic() < end:
+        pid = show.engine.snapshot().decks[0].pid
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        show.listen(0.1)
+    deck = show.engine.snapshot().decks[0]
+    assert deck.state == "failed"
+    assert "load a patch to try again" in deck.error
+    show.engine.send(do.Load(0, "tiny"))
+    show.until(lambda s: s.decks[0].state == "playing")
+    assert show.engine.snapshot().decks[1].underruns == other.underruns
+
+
 def test_closing_leaves_no_process_and_no_memory(patch_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARLING_PATCHES", str(patch_folder))
     engine = Engine(EngineConfig(device="null"))
