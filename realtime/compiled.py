@@ -6,8 +6,10 @@ Numba notices a change of the file a kernel is in, not of the files whose functi
 kernel file in it: after an upgrade the stage never runs a mixer that holds last week's ring.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -59,7 +61,8 @@ def use_kernel_cache() -> Path:
         probe.touch()
         probe.unlink()
     except OSError:
-        folder = Path(tempfile.gettempdir()) / f"starling-kernels-{os.getuid() if hasattr(os, 'getuid') else 'user'}-{kernel_hash()}"
-        folder.mkdir(parents=True, exist_ok=True)
+        # A folder of this process's own: what others could have put into a shared one would be run.
+        folder = Path(tempfile.mkdtemp(prefix="starling-kernels-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     return folder

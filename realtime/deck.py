@@ -2,16 +2,17 @@
 
 It knows workers and the shared block, not the device and not what a voice does. A patch change, a restart after a crash and a restart
 after a hang are one act: another process fills the other ring, and when that holds its lead the mixer cross-fades to it.
+
+Every process stands in exactly one place: *incoming* (loads, fills its ring), *current* (is heard), *leaving* (fades, then lets go).
 """
 
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from patches.manifest import Manifest
 from realtime.controls import decibels
+from realtime.job import Job, Take
 from realtime.kernels import layout as at
-from realtime.lead import choose_lead
+from realtime.lead import choose_lead, least_lead
 from realtime.pool import Pool
 from realtime.shared import SharedBlock
 from realtime.snapshot import DeckSnapshot
@@ -21,18 +22,9 @@ HANG_S = 1.0
 """A deck that has not turned its loop for this long hangs: no step may take that long, and the sound ran out long ago."""
 CRASH_WINDOW_S = 30.0
 MAX_CRASHES = 5
-"""A deck that is lost this often in the window is given up, so that a broken patch does not eat the machine."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A patch to be played: what a worker is told to load."""
-
-    folder: Path
-    manifest: Manifest
-    seed: int
-    values: dict[str, float] = field(default_factory=dict)
-    mode: int | None = None
+"""A patch whose process is lost this often in the window is given up, so that a broken one does not eat the machine."""
+FREE_RETRIES = 2
+"""The first restarts come at once; later ones wait, each twice as long."""
 
 
 class Deck:
@@ -44,35 +36,34 @@ class Deck:
         From 0.
     block : SharedBlock
     pool : Pool
+    seed : int
+        Used until a patch is loaded, or the deck reset, with another.
 
     Thread
     ------
-    The engine's control thread; `set_value` and `snapshot` from any.
+    The engine's control thread; `announced` and `snapshot` from any.
     """
 
-    def __init__(self, number: int, block: SharedBlock, pool: Pool) -> None:
+    def __init__(self, number: int, block: SharedBlock, pool: Pool, seed: int) -> None:
         self.number = number
         self.state = "empty"
-        self.error = ""
         self.restarts = 0
+        self.announced: Manifest | None = None
+        """Manifest of the patch that plays or was last asked for; whoever asks sets it, so that its controls can be set at once."""
         self._block = block
         self._pool = pool
+        self._seed = seed
         self._words = at.deck_words(number)
+        self._fault = ""
+        self._mode_note = ""
         self._wanted: Job | None = None
-        self._job: Job | None = None
-        self._jobs: dict[int, Job] = {}
-        self._incoming: tuple[Worker, int] | None = None
-        self._current: tuple[Worker, int] | None = None
-        self._leaving: tuple[Worker, int] | None = None
+        self._incoming: Take | None = None
+        self._current: Take | None = None
+        self._leaving: list[Take] = []
         self._lead_frames: int | None = None
-        self._chosen_lead = 0
-        self._step_ms_p99 = 0.0
-        self._priority = ""
-        self._modes: tuple[str, ...] = ()
-        self._crashes: list[float] = []
+        self._block_frames = 0
         self._retry_at = 0.0
         self._loads = 0
-        self._block_frames = 0
         self._polled_ns = 0
         self._watched_ns = 0
 
@@ -80,54 +71,53 @@ class Deck:
 
     def load(self, job: Job) -> None:
         """Play `job`, cross-fading from what sounds now. The latest wins when several are asked for at once."""
-        self.error = ""
-        self._crashes.clear()
+        if job.seed is None:
+            job.seed = self._seed
+        self._seed = job.seed
+        self._fault = ""
         self._retry_at = 0.0
+        self._drop_incoming()
         self._wanted = job
-        if self._incoming is not None and self._incoming[0].state is State.LOADING:
-            worker, _ = self._incoming
-            worker.kill()
-            self._incoming = None
+        self.announced = job.manifest
 
     def unload(self) -> None:
         """Fade out and free the deck."""
         self._wanted = None
-        self._job = None
+        self._drop_incoming()
         self._block.words[self._words + at.D_ACTIVE] = -1
-        if self._incoming is not None:
-            self._incoming[0].kill()
-            self._incoming = None
-        if self._leaving is None and self._current is not None:
-            self._leaving, self._current = self._current, None
-        self.state = "empty"
+        self._leave()
+        self._rest("empty", "")
 
     def reset(self, seed: int | None) -> None:
         """Start the voice anew."""
         if seed is not None:
-            self._replace_jobs(seed=seed)
-        if self._current is not None:
-            self._current[0].say(do="reset", seed=seed)
+            self._seed = seed
+        for job in self._jobs():
+            job.seed = self._seed
+        for take in self._staying():
+            take.worker.say(do="reset", seed=seed)
 
     def set_mode(self, mode: int | None) -> None:
         """Pin a mode of the voice, or let the ladder choose."""
-        self._replace_jobs(mode=mode)
-        if self._current is not None:
-            self._current[0].say(do="mode", mode=mode)
+        for job in self._jobs():
+            job.mode = mode
+        for take in self._staying():
+            take.worker.say(do="mode", mode=mode)
 
     def set_lead(self, frames: int | None) -> None:
-        """Fix the lead, or choose it from the measured step time; takes effect while playing."""
+        """Fix the lead, or choose it from the measured step time; takes effect while playing. Never less than a block needs."""
         self._lead_frames = frames
         self._apply_lead()
 
     def set_value(self, control_id: str, value: float) -> None:
         """Set a control of the patch. The caller has checked id and range."""
-        for ring, job in list(self._jobs.items()):
-            index = next((i for i, c in enumerate(job.manifest.controls) if c.id == control_id), None)
+        for take in self._staying():
+            index = take.job.index(control_id)
             if index is not None:
-                self._block.controls(self.number, ring)[index] = value
+                self._block.controls(self.number, take.ring)[index] = value
+        for job in self._jobs():
+            if job.index(control_id) is not None:
                 job.values[control_id] = value
-        if self._wanted is not None and any(c.id == control_id for c in self._wanted.manifest.controls):
-            self._wanted.values[control_id] = value
 
     def set_freeze(self, value: float) -> None:
         """Hold or release the present state, on both rings."""
@@ -135,38 +125,34 @@ class Deck:
             self._block.floats[at.ring_floats(self.number, ring) + at.RF_FREEZE] = value
 
     @property
-    def manifest(self) -> Manifest | None:
-        """Manifest of the patch that plays or is about to."""
-        job = self._wanted or self._job
-        return None if job is None else job.manifest
-
-    @property
-    def seed(self) -> int:
-        """Seed of the patch that plays."""
-        job = self._wanted or self._job
-        return 0 if job is None else job.seed
-
-    @property
     def settled(self) -> bool:
-        """True when nothing is on its way: the deck plays, is empty or has failed."""
-        return self._incoming is None and self._wanted is None and self.state in ("playing", "empty", "failed")
+        """True when nothing is on its way: the deck plays, is empty or has failed, and every process that left has let go."""
+        return self._wanted is None and self._incoming is None and not self._leaving and self.state in ("playing", "empty", "failed")
+
+    @property
+    def error(self) -> str:
+        """What the performer should know; empty when all is well."""
+        return self._fault or self._mode_note
 
     @property
     def workers(self) -> list[Worker]:
         """Every worker of this deck."""
-        return [pair[0] for pair in (self._incoming, self._current, self._leaving) if pair is not None]
+        return [take.worker for take in (*self._staying(), *self._leaving)]
 
     # --- the loop ---------------------------------------------------------------------------------------------------------
 
     def poll(self, block_frames: int) -> None:
         """One turn: hear the workers, replace what is lost, switch what is ready."""
-        self._block_frames = block_frames
         now_ns = time.monotonic_ns()
         if now_ns - self._polled_ns > 0.5 * HANG_S * 1e9:
             # The host itself stood still (Ctrl-Z, a suspended laptop): the decks did too, and get their time again.
             self._watched_ns = now_ns
         self._polled_ns = now_ns
-        self._poll_leaving()
+        if block_frames != self._block_frames:
+            self._block_frames = block_frames
+            self._apply_lead()
+        for take in list(self._leaving):
+            self._poll_leaving(take)
         self._poll_current()
         self._poll_incoming()
         if self._wanted is not None and self._incoming is None and time.monotonic() >= self._retry_at:
@@ -174,144 +160,178 @@ class Deck:
 
     def close(self) -> None:
         """End every worker."""
-        for worker in self.workers:
+        workers = self.workers
+        for worker in workers:
             worker.say(do="quit")
-        for worker in self.workers:
+        for worker in workers:
             worker.finish()
-        self._incoming = self._current = self._leaving = None
+        self._incoming = self._current = None
+        self._leaving.clear()
+
+    def _staying(self) -> list[Take]:
+        return [take for take in (self._incoming, self._current) if take is not None]
+
+    def _jobs(self) -> list[Job]:
+        return [*([] if self._wanted is None else [self._wanted]), *(take.job for take in self._staying())]
 
     def _free_ring(self) -> int | None:
         active = int(self._block.words[self._words + at.D_ACTIVE])
-        used = {pair[1] for pair in (self._incoming, self._current, self._leaving) if pair is not None}
+        used = {take.ring for take in (*self._staying(), *self._leaving)}
         for ring in range(at.RINGS):
-            presence = float(self._block.floats[at.ring_floats(self.number, ring) + at.RF_PRESENCE])
-            if ring != active and ring not in used and presence == 0.0:
+            if ring != active and ring not in used and self._presence(ring) == 0.0:
                 return ring
         return None
+
+    def _presence(self, ring: int) -> float:
+        return float(self._block.floats[at.ring_floats(self.number, ring) + at.RF_PRESENCE])
 
     def _begin(self, job: Job) -> None:
         ring = self._free_ring()
         if ring is None:
             return
+        worker = self._pool.take()
         self._wanted = None
         self._block.open_ring(self.number, ring)
         values = self._block.controls(self.number, ring)
         for index, control in enumerate(job.manifest.controls):
             values[index] = job.values.get(control.id, control.default)
-        self._jobs[ring] = job
-        worker = self._pool.take()
         self._loads += 1
-        worker.enter(State.LOADING)
+        worker.begin_load()
         worker.say(do="load", load=self._loads, folder=str(job.folder), deck=self.number, ring=ring, seed=job.seed, mode=job.mode)
-        self._incoming = (worker, ring)
-        self.state = "loading" if self._current is None else self.state
+        self._incoming = Take(worker, ring, job)
+        if self._current is None:
+            self.state = "loading" if self.state != "restarting" else self.state
 
     def _poll_incoming(self) -> None:
-        if self._incoming is None:
+        take = self._incoming
+        if take is None:
             return
-        worker, ring = self._incoming
-        for event in worker.events():
+        for event in take.worker.events():
             if event.get("load") != self._loads:
                 continue
-            if event["event"] == "loaded":
-                worker.enter(State.LOADED)
-                self._step_ms_p99 = float(event["step_ms_p99"])
-                self._priority = str(event["priority"])
-                self._modes = tuple(event["modes"])
+            if event["event"] == "accepted":
+                take.worker.accepted = True
+            elif event["event"] == "loaded":
+                take.worker.enter(State.LOADED)
+                take.step_ms_p99 = float(event["step_ms_p99"])
+                take.priority = str(event["priority"])
+                take.modes = tuple(event["modes"])
                 self._apply_lead()
             elif event["event"] == "failed":
+                # It is idle again by itself: the voice broke, not the process.
                 self._incoming = None
-                worker.enter(State.IDLE)
-                self._pool.give(worker)
-                self._give_up(str(event["error"]), ring)
+                self._pool.give(take.worker, idle=True)
+                self._give_up(str(event["error"]))
                 return
-        if worker.state is State.DEAD or not worker.alive or worker.overdue():
-            worker.kill()
+        lead = int(self._block.words[self._words + at.D_LEAD_FRAMES])
+        if self._is_lost(take) or take.worker.overdue():
+            take.worker.kill()
             self._incoming = None
-            self._lost("ended while loading", ring)
-        elif worker.state is State.LOADED and self._block.fill_frames(self.number, ring) >= self._chosen_lead:
-            self._switch(worker, ring)
+            self._restart(take.job, "did not come up")
+        elif take.worker.state is State.LOADED and self._block.fill_frames(self.number, take.ring) >= lead:
+            self._switch(take)
 
-    def _switch(self, worker: Worker, ring: int) -> None:
+    def _switch(self, take: Take) -> None:
         self._incoming = None
-        if self._current is not None:
-            self._leaving = self._current
-            self._leaving[0].enter(State.LEAVING)
-        self._current = (worker, ring)
-        self._job = self._jobs[ring]
-        self._block.words[self._words + at.D_ACTIVE] = ring
-        self.state = "playing"
-        self.error = ""
+        self._leave()
+        self._current = take
+        self._block.words[self._words + at.D_ACTIVE] = take.ring
+        self._rest("playing", "")
+        self.announced = take.job.manifest if self._wanted is None else self.announced
 
     def _poll_current(self) -> None:
-        if self._current is None:
+        take = self._current
+        if take is None:
             return
-        worker, ring = self._current
-        for event in worker.events():
+        reason = "ended"
+        for event in take.worker.events():
             if event["event"] == "mode":
-                self.error = "" if event["mode"] == 0 else f"too slow here, playing in mode: {event['name']}"
-        beat = int(self._block.words[at.ring_words(self.number, ring) + at.R_HEARTBEAT_NS])
-        hung = time.monotonic_ns() - max(beat, self._watched_ns) > HANG_S * 1e9
-        if worker.alive and worker.state is not State.DEAD and not hung:
+                degraded = event["mode"] > 0 and not event["pinned"]
+                self._mode_note = f"too slow here, playing in mode: {event['name']}" if degraded else ""
+            elif event["event"] == "broken":
+                reason = f"broke ({event['error']})"
+        if not self._is_lost(take):
             return
-        reason = "hung" if worker.alive and hung else "ended"
-        worker.kill()
+        reason = "hung" if take.worker.alive and take.worker.state is not State.DEAD else reason
+        take.worker.kill()
         self._current = None
-        self._lost(f"its process {reason}", ring)
+        # A patch on its way makes the lost one's restart pointless.
+        if self._wanted is None and self._incoming is None:
+            self._restart(take.job, reason)
 
-    def _poll_leaving(self) -> None:
-        if self._leaving is None:
+    def _is_lost(self, take: Take) -> bool:
+        if not take.worker.alive or take.worker.state is State.DEAD:
+            return True
+        if take.worker.state is State.LOADING:
+            return False
+        beat = int(self._block.words[at.ring_words(self.number, take.ring) + at.R_HEARTBEAT_NS])
+        return time.monotonic_ns() - max(beat, self._watched_ns) > HANG_S * 1e9
+
+    def _leave(self) -> None:
+        """Send the current take off: it fades while the mixer moves to another ring, or to none."""
+        if self._current is not None:
+            self._current.worker.enter(State.LEAVING)
+            self._current.left_at = int(self._block.words[at.W_CALLBACKS])
+            self._leaving.append(self._current)
+            self._current = None
+
+    def _poll_leaving(self, take: Take) -> None:
+        """Let a take go once it is not heard, and free its ring once it says it has let go."""
+        said = [event["event"] for event in take.worker.events()]
+        if take.released and "idle" in said:
+            self._leaving.remove(take)
+            self._pool.give(take.worker, idle=True)
             return
-        worker, ring = self._leaving
-        for _ in worker.events():
-            pass
-        gone = not worker.alive or worker.state is State.DEAD
-        if gone or float(self._block.floats[at.ring_floats(self.number, ring) + at.RF_PRESENCE]) == 0.0:
-            self._leaving = None
-            self._jobs.pop(ring, None)
-            if gone:
-                worker.kill()
-            else:
-                worker.say(do="unload")
-                self._pool.give(worker)
+        # Two callbacks later none can still be reading the ring on an older order.
+        unheard = self._presence(take.ring) == 0.0 and int(self._block.words[at.W_CALLBACKS]) >= take.left_at + 2
+        if self._is_lost(take) and (unheard or not take.worker.alive):
+            take.worker.kill()
+            self._leaving.remove(take)
+        elif unheard and not take.released:
+            take.released = True
+            take.worker.say(do="unload")
 
-    def _lost(self, reason: str, ring: int) -> None:
+    def _restart(self, job: Job, reason: str) -> None:
         """A process is gone: play its patch again in another, unless that happened too often."""
-        job = self._jobs.pop(ring, None) or self._job
         now = time.monotonic()
-        self._crashes = [t for t in self._crashes if now - t < CRASH_WINDOW_S] + [now]
         self.restarts += 1
-        if job is None or self._wanted is not None:
+        job.crashes = [t for t in job.crashes if now - t < CRASH_WINDOW_S] + [now]
+        if len(job.crashes) >= MAX_CRASHES:
+            self._give_up(f"its process {reason}, {len(job.crashes)} times in {CRASH_WINDOW_S:.0f} s; load a patch to try again")
             return
-        if len(self._crashes) >= MAX_CRASHES:
-            self._give_up(f"{reason} {len(self._crashes)} times in {CRASH_WINDOW_S:.0f} s; load a patch to try again", ring)
-            return
-        self.state = "restarting" if self._current is None else self.state
-        self.error = f"{reason}; restarting"
-        self._retry_at = now + (0.0 if len(self._crashes) < 3 else 0.5 * 2 ** (len(self._crashes) - 3))
+        if self._current is None:
+            self.state = "restarting"
+        self._fault = f"its process {reason}; restarting"
+        waits = len(job.crashes) - FREE_RETRIES
+        self._retry_at = now + (0.0 if waits <= 0 else 0.25 * 2**waits)
         self._wanted = job
 
-    def _give_up(self, reason: str, ring: int) -> None:
-        self._jobs.pop(ring, None)
-        self.error = reason
+    def _give_up(self, reason: str) -> None:
+        self._fault = reason
         if self._current is None:
-            self.state = "failed"
-            self._job = None
             self._block.words[self._words + at.D_ACTIVE] = -1
+            self._rest("failed", reason)
+        else:
+            self.announced = self._current.job.manifest
+
+    def _rest(self, state: str, fault: str) -> None:
+        self.state = state
+        self._fault = fault
+        self._mode_note = ""
+        if state != "playing":
+            self.announced = None
+
+    def _drop_incoming(self) -> None:
+        if self._incoming is not None:
+            self._incoming.worker.kill()
+            self._incoming = None
 
     def _apply_lead(self) -> None:
         rate = self._block.sample_rate_hz
-        frames = self._lead_frames
-        if frames is None:
-            frames = choose_lead(self._step_ms_p99, self._block_frames, rate) if self._step_ms_p99 else 1
-        self._chosen_lead = min(frames, at.MAX_LEAD_FRAMES)
-        self._block.words[self._words + at.D_LEAD_FRAMES] = self._chosen_lead
-
-    def _replace_jobs(self, *, seed: int | None = None, mode: int | None = None) -> None:
-        changes = {"seed": seed} if seed is not None else {"mode": mode}
-        self._jobs = {ring: replace(job, **changes) for ring, job in self._jobs.items()}
-        self._job = None if self._job is None else replace(self._job, **changes)
-        self._wanted = None if self._wanted is None else replace(self._wanted, **changes)
+        least = least_lead(self._block_frames, rate)
+        slowest = max((take.step_ms_p99 for take in self._staying()), default=0.0)
+        frames = self._lead_frames if self._lead_frames is not None else choose_lead(slowest, self._block_frames, rate)
+        self._block.words[self._words + at.D_LEAD_FRAMES] = min(max(frames, least), at.MAX_LEAD_FRAMES)
 
     # --- what is shown ----------------------------------------------------------------------------------------------------
 
@@ -319,34 +339,34 @@ class Deck:
         """The deck now. Any thread."""
         words, floats, rate = self._block.words, self._block.floats, self._block.sample_rate_hz
         state = at.deck_floats(self.number)
-        current = self._current
-        ring = at.ring_words(self.number, current[1] if current else 0)
+        take, manifest = self._current, self.announced
+        ring = at.ring_words(self.number, take.ring if take else 0)
         budget_ns = max(int(words[ring + at.R_BUDGET_NS]), 1)
-        step_s = budget_ns / 1e9 if current else 0.0
+        step_s = budget_ns / 1e9 if take else 0.0
         lead = int(words[self._words + at.D_LEAD_FRAMES])
         mode = int(words[ring + at.R_MODE])
-        job = self._wanted or self._job
-        lookahead_s = job.manifest.audio.lookahead_frames / job.manifest.audio.sample_rate_hz if job else 0.0
+        audio = take.job.manifest.audio if take else None
+        lookahead_s = audio.lookahead_frames / audio.sample_rate_hz if audio else 0.0
         square = [float(floats[state + at.DF_SQUARE + i]) for i in range(2)]
         return DeckSnapshot(
             number=self.number,
-            patch=job.manifest.slug if job else "",
+            patch=manifest.slug if manifest else "",
             state=self.state,
             error=self.error,
             peak_db=(decibels(float(floats[state + at.DF_PEAK])), decibels(float(floats[state + at.DF_PEAK + 1]))),
             rms_db=(decibels(square[0] ** 0.5), decibels(square[1] ** 0.5)),
             lead_frames=lead,
-            fill_frames=self._block.fill_frames(self.number, current[1]) if current else 0,
-            step_ms=int(words[ring + at.R_STEP_MEAN_NS]) / 1e6 if current else 0.0,
-            step_max_ms=int(words[ring + at.R_STEP_MAX_NS]) / 1e6 if current else 0.0,
-            step_share=int(words[ring + at.R_STEP_MEAN_NS]) / budget_ns if current else 0.0,
+            fill_frames=self._block.fill_frames(self.number, take.ring) if take else 0,
+            step_ms=int(words[ring + at.R_STEP_MEAN_NS]) / 1e6 if take else 0.0,
+            step_max_ms=int(words[ring + at.R_STEP_MAX_NS]) / 1e6 if take else 0.0,
+            step_share=int(words[ring + at.R_STEP_MEAN_NS]) / budget_ns if take else 0.0,
             underruns=int(words[self._words + at.D_UNDERRUNS]),
             missing_frames=int(words[self._words + at.D_MISSING_FRAMES]),
-            late_steps=int(words[ring + at.R_LATE_STEPS]) if current else 0,
-            faults=int(words[ring + at.R_FAULTS]) if current else 0,
+            late_steps=int(words[ring + at.R_LATE_STEPS]) if take else 0,
+            faults=int(words[ring + at.R_FAULTS]) if take else 0,
             restarts=self.restarts,
-            mode=self._modes[mode] if current and mode < len(self._modes) else "",
-            priority=self._priority if current else "",
-            latency_ms=1000.0 * (step_s + step_s + lead / rate + device_latency_s + lookahead_s) if current else 0.0,
-            pid=current[0].pid if current else 0,
+            mode=take.modes[mode] if take and mode < len(take.modes) else "",
+            priority=take.priority if take else "",
+            latency_ms=1000.0 * (2.0 * step_s + lead / rate + device_latency_s + lookahead_s) if take else 0.0,
+            pid=take.worker.pid if take else 0,
         )

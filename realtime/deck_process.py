@@ -19,6 +19,7 @@ import numpy as np
 
 from patches.errors import PatchError
 from patches.reader import read_manifest
+from realtime.controls import FREEZE_LEVEL
 from realtime.errors import StageError
 from realtime.kernels import layout as at
 from realtime.kernels.ring import fill, write
@@ -52,7 +53,12 @@ def run(block_name: str, pipe: Connection) -> None:
     deck = DeckProcess(block, pipe)
     # A pipe that ends means that the host is gone: nobody to play for.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        deck.serve()
+        try:
+            deck.serve()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a voice does wrong, the host is told and starts another process
+            deck.say(event="broken", error=f"{type(error).__name__}: {error}")
     deck.release()
     block.close()
 
@@ -69,6 +75,7 @@ class DeckProcess:
         self._stream: VoiceStream | None = None
         self._pending: Floats = np.zeros((0, at.CHANNELS), np.float32)
         self._alive = True
+        self._restart = False
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self._load,
             "unload": self._unload,
@@ -80,7 +87,7 @@ class DeckProcess:
     def serve(self) -> None:
         """Handle commands and keep the ring at its lead until told to quit."""
         _warm_libraries()
-        self._say(event="idle", pid=os.getpid())
+        self.say(event="idle", pid=os.getpid())
         while self._alive:
             if self._stream is None:
                 if self._pipe.poll(IDLE_POLL_S):
@@ -97,10 +104,12 @@ class DeckProcess:
         if command is not None:
             command(message)
 
-    def _say(self, **event: Any) -> None:
+    def say(self, **event: Any) -> None:
+        """Tell the host something."""
         self._pipe.send_bytes(json.dumps(event).encode())
 
     def _load(self, message: dict[str, Any]) -> None:
+        self.say(event="accepted", load=message["load"])
         self.release()
         rest_deck()
         folder = Path(message["folder"])
@@ -109,8 +118,10 @@ class DeckProcess:
             voice = make_voice(folder, manifest)
             voice.prepare()
         except (PatchError, StageError, OSError, MemoryError) as error:
-            self._say(event="failed", load=message["load"], error=str(error))
-            self._say(event="idle", pid=os.getpid())
+            self.say(event="failed", load=message["load"], error=str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a patch that breaks its voice in a way nobody thought of is that patch's failure only
+            self.say(event="failed", load=message["load"], error=f"{folder.name}: {type(error).__name__}: {error}")
             return
         self._ring = at.ring_words(message["deck"], message["ring"])
         self._data = at.ring_floats(message["deck"], message["ring"]) + at.RF_DATA
@@ -119,14 +130,13 @@ class DeckProcess:
         self._controls = self._block.controls(message["deck"], message["ring"])
         self._seed = int(message["seed"])
         stream = VoiceStream(voice, manifest, self._block.sample_rate_hz)
-        timing = _measure(stream, default_controls(manifest))
+        step_ms_p99 = _measure(stream, default_controls(manifest))
         stream.start(self._seed)
+        self._restart = False
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
         self._ladder = Ladder(modes=len(voice.modes), pinned=message["mode"])
         words = self._block.words
         words[self._ring + at.R_BUDGET_NS] = round(stream.step_s * 1e9)
-        words[self._ring + at.R_STEP_FRAMES] = voice.step_frames
-        words[self._ring + at.R_LOOKAHEAD_FRAMES] = voice.lookahead_frames
         words[self._ring + at.R_HEARTBEAT_NS] = time.monotonic_ns()
         self._stream = stream
         # A collector that stops the deck for a hundred milliseconds is worse than the few cycles a voice may leave behind.
@@ -134,7 +144,7 @@ class DeckProcess:
         gc.freeze()
         gc.disable()
         priority = raise_deck()
-        self._say(event="loaded", load=message["load"], priority=priority, modes=list(voice.modes), **timing)
+        self.say(event="loaded", load=message["load"], priority=priority, modes=list(voice.modes), step_ms_p99=step_ms_p99)
 
     def release(self) -> None:
         """Let go of the voice and give the collector back its work."""
@@ -147,16 +157,13 @@ class DeckProcess:
     def _unload(self, message: dict[str, Any]) -> None:
         self.release()
         rest_deck()
-        self._say(event="idle", pid=os.getpid())
+        self.say(event="idle", pid=os.getpid())
 
     def _reset(self, message: dict[str, Any]) -> None:
-        if self._stream is None:
-            return
         if message.get("seed") is not None:
             self._seed = int(message["seed"])
-        frozen = bool(self._block.floats[self._freeze_float])
-        frames = self._stream.restart(self._seed, self._controls, frozen)
-        self._push(np.concatenate([self._pending, frames]))
+        # Done with the next step that is due: many at once are one, and none makes the ring fuller.
+        self._restart = True
 
     def _pin_mode(self, message: dict[str, Any]) -> None:
         if self._stream is not None:
@@ -181,8 +188,12 @@ class DeckProcess:
             # Sleep until the lead is touched, at most two milliseconds, so that commands and a longer lead are seen soon.
             time.sleep(min(max((ready - lead) / self._block.sample_rate_hz, 0.0003), 0.002))
             return
-        frozen = bool(self._block.floats[self._freeze_float])
-        frames = stream.next(self._controls, frozen)
+        frozen = float(self._block.floats[self._freeze_float]) >= FREEZE_LEVEL
+        if self._restart:
+            frames = stream.restart(self._seed, self._controls, frozen)
+            self._restart = False
+        else:
+            frames = stream.next(self._controls, frozen)
         taken = time.monotonic_ns() - now
         self._push(frames)
         self._note(stream, taken, ready, lead)
@@ -202,27 +213,28 @@ class DeckProcess:
         words[ring + at.R_FAULTS] = stream.faults
         budget_ns = int(words[ring + at.R_BUDGET_NS])
         flowing = bool(words[ring + at.R_FLOWING])
-        # Late: the step took longer than the sound it makes, or left less than half the lead in the ring when it came.
+        # Late: the step took longer than the sound it makes, or came when less than half of what the lead adds to a block was left.
         spent_frames = taken_ns * self._block.sample_rate_hz / 1e9
-        late = taken_ns > budget_ns or (flowing and ready_frames - spent_frames < 0.5 * lead_frames)
+        slack_frames = max(lead_frames - int(words[at.W_BLOCK_FRAMES]), 0)
+        late = taken_ns > budget_ns or (flowing and ready_frames - spent_frames < 0.5 * slack_frames)
         words[ring + at.R_LATE_STEPS] += late
         words[ring + at.R_STEPS] = steps + 1
         mode = self._ladder.observe(taken_ns / budget_ns, late)
         if mode != int(words[ring + at.R_MODE]):
             words[ring + at.R_MODE] = mode
             stream.voice.set_mode(mode)
-            self._say(event="mode", mode=mode, name=stream.voice.modes[mode])
+            self.say(event="mode", mode=mode, name=stream.voice.modes[mode], pinned=self._ladder.pinned is not None)
 
 
-def _measure(stream: VoiceStream, controls: Floats) -> dict[str, float]:
-    """Time steps of a fresh stream; returns p50 and p99 in ms."""
+def _measure(stream: VoiceStream, controls: Floats) -> float:
+    """Time steps of a fresh stream; returns the 99th percentile in ms."""
     taken = []
     stream.start(0)
     for _ in range(MEASURED_STEPS):
         started = time.perf_counter_ns()
         stream.next(controls, False)
         taken.append(time.perf_counter_ns() - started)
-    return {"step_ms_p50": float(np.percentile(taken, 50)) / 1e6, "step_ms_p99": float(np.percentile(taken, 99)) / 1e6}
+    return float(np.percentile(taken, 99)) / 1e6
 
 
 def _warm_libraries() -> None:

@@ -138,6 +138,7 @@ class PortAudioOutput:
         self._sounddevice = _portaudio()
         self._device = device
         self._stream: Any = None
+        self._closing: threading.Thread | None = None
         self.name = f"{device.name} ({device.system})"
         self.sample_rate_hz = sample_rate_hz or device.default_rate_hz
         self.block_frames = block_frames or 0
@@ -197,12 +198,14 @@ class PortAudioOutput:
 
     def abandon(self, limit_s: float) -> bool:
         """See `Output.abandon`."""
+        if self._closing is not None:
+            return False
         # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone: it must not try at exit.
         atexit.unregister(self._sounddevice._exit_handler)
-        closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
-        closing.start()
-        closing.join(limit_s)
-        return not closing.is_alive()
+        self._closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
+        self._closing.start()
+        self._closing.join(limit_s)
+        return not self._closing.is_alive()
 
 
 class NullOutput:

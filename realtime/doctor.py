@@ -6,7 +6,6 @@ It plays nothing and changes nothing.
 import importlib.metadata
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -81,6 +80,8 @@ def _priority_lines() -> Iterator[str]:
     if sys.platform != "linux":
         yield "priority    as the system gives it"
         return
+    import resource
+
     realtime, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
     nice, _ = resource.getrlimit(resource.RLIMIT_NICE)
     root = os.geteuid() == 0

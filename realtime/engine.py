@@ -7,20 +7,20 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
 
 from patches.library import find
-from patches.manifest import Manifest
 from patches.reader import read_manifest
 from realtime import commands as do
-from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, StageControl, check_range, decibels, linear_gain
+from realtime.controls import DECK_CONTROLS, check_patch_values, decibels, ids, set_deck, set_master
 from realtime.controls import find as find_control
-from realtime.deck import Deck, Job
+from realtime.deck import Deck
 from realtime.device import NULL_DEVICE, NullOutput, Output, choose_output
-from realtime.errors import DeviceError, EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.errors import EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.job import Job
 from realtime.kernels import layout as at
 from realtime.pool import Pool
 from realtime.priority import raise_audio_thread
@@ -32,9 +32,11 @@ POLL_S = 0.02
 SPARES = 1
 FADE_OUT_LIMIT_S = 1.0
 DEVICE_LOST_S = 2.0
-"""A device that has not called for this long is gone: the longest block is a third of a second."""
+"""A device that has not called for this long is gone: the longest block takes a third of a second at 48 kHz."""
+FIRST_CALL_S = 10.0
+"""Some devices (Bluetooth) take seconds to begin."""
 CLOSE_LIMIT_S = 2.0
-_DECK_FLOATS = {"gain": at.DF_GAIN, "pan": at.DF_PAN, "mute": at.DF_MUTE, "solo": at.DF_SOLO}
+STUMBLE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,23 @@ class Engine:
         config = self.config
         output, self.notice = choose_output(config.device, config.sample_rate_hz, config.block_frames)
         self._output = output
-        self._block = SharedBlock.create(output.sample_rate_hz)
+        try:
+            self._open(output, config)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, output: Output, config: EngineConfig) -> None:
+        try:
+            self._block = SharedBlock.create(output.sample_rate_hz)
+        except OSError as error:
+            raise EngineError("no shared memory to be had", got=error.strerror or str(error), hint="is /dev/shm full?") from None
         self._pool = Pool(self._block.name)
-        self._decks = [Deck(number, self._block, self._pool) for number in range(config.decks)]
+        self._decks = [Deck(number, self._block, self._pool, config.seed + number) for number in range(config.decks)]
         self._pool.keep(config.decks)
         for deck in self._decks:
             deck.set_lead(config.lead_frames)
-        try:
-            output.start(self._block)
-        except DeviceError:
-            self._release()
-            raise
+        output.start(self._block)
         self._thread = threading.Thread(target=self._watch, name="engine", daemon=True)
         self._thread.start()
 
@@ -137,8 +145,9 @@ class Engine:
         if isinstance(command, do.Load):
             folder = find(command.patch)
             manifest = read_manifest(folder)
-            seed = command.seed if command.seed is not None else self.config.seed + deck.number
-            job = Job(folder, manifest, seed, checked_values(f"deck {deck.number + 1}", manifest, command.controls))
+            job = Job(folder, manifest, command.seed, check_patch_values(deck.number, manifest, command.controls))
+            # At once, so that whoever asked can set the patch's controls without waiting for it to load.
+            deck.announced = manifest
             self._queue.put(partial(deck.load, job))
         elif isinstance(command, do.Unload):
             self._queue.put(deck.unload)
@@ -158,29 +167,21 @@ class Engine:
 
     def _set_control(self, command: do.SetControl) -> None:
         if command.deck is None:
-            control = find_control(MASTER_CONTROLS, command.control)
-            if control is None:
-                raise UnknownControlError("the master has no such control", got=command.control, allowed=_ids(MASTER_CONTROLS))
-            value = check_range(f"master.{control.id}", command.value, control.minimum, control.maximum)
-            self.block.floats[at.F_MASTER_GAIN] = linear_gain(value)
+            set_master(self.block.floats, command.control, command.value)
             return
         deck = self._deck(command.deck)
-        where = f"deck {deck.number + 1}.{command.control}"
         control = find_control(DECK_CONTROLS, command.control)
         if control is not None:
-            value = check_range(where, command.value, control.minimum, control.maximum)
+            value = set_deck(self.block.floats, deck.number, control, command.value)
             if control.id == "freeze":
                 self._queue.put(partial(deck.set_freeze, value))
-                return
-            position = at.deck_floats(deck.number) + _DECK_FLOATS[control.id]
-            self.block.floats[position] = linear_gain(value) if control.id == "gain" else value
             return
-        manifest = deck.manifest
-        own = None if manifest is None else next((c for c in manifest.controls if c.id == command.control), None)
-        if own is None:
-            allowed = _ids(DECK_CONTROLS) + ("" if manifest is None else ", " + ", ".join(c.id for c in manifest.controls))
-            raise UnknownControlError(f"deck {deck.number + 1} has no such control", got=command.control, allowed=allowed)
-        self._queue.put(partial(deck.set_value, own.id, check_range(where, command.value, own.min, own.max)))
+        manifest = deck.announced
+        if manifest is None:
+            hint = "load a patch first"
+            raise UnknownControlError(f"deck {deck.number + 1} is empty", got=command.control, allowed=ids(DECK_CONTROLS), hint=hint)
+        values = check_patch_values(deck.number, manifest, [(command.control, command.value)])
+        self._queue.put(partial(deck.set_value, command.control, values[command.control]))
 
     # --- the second door ----------------------------------------------------------------------------------------------------
 
@@ -215,25 +216,31 @@ class Engine:
     # --- the engine's thread ------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - without this thread no deck is ever looked after again: it says so and goes on
+                self.notice = f"the engine stumbled and goes on: {type(error).__name__}: {error}"
+                time.sleep(STUMBLE_S)
+
+    def _turn(self) -> None:
+        """Do what was asked, look after device, decks and spares, and wait a little."""
         pool = self._pool
         assert pool is not None  # made by start, before this thread
-        while not self._stop.is_set():
-            while True:
-                try:
-                    self._queue.get_nowait()()
-                except queue.Empty:
-                    break
-            if not self.audio_priority and self.block.words[at.W_THREAD_ID] != 0:
-                self.audio_priority = raise_audio_thread(int(self.block.words[at.W_THREAD_ID]))
-            self._watch_device()
-            block_frames = int(self.block.words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
-            for deck in self._decks:
-                deck.poll(block_frames)
-            pool.poll()
-            if all(deck.settled for deck in self._decks):
-                # Only now: a spare that starts while the first patch loads would take its core.
-                pool.keep(SPARES)
-            wait([*connections([w for deck in self._decks for w in deck.workers]), *connections(pool.workers)], POLL_S)
+        while not self._queue.empty():
+            self._queue.get_nowait()()
+        words = self.block.words
+        if not self.audio_priority and words[at.W_THREAD_ID] != 0:
+            self.audio_priority = raise_audio_thread(int(words[at.W_THREAD_ID]))
+        self._watch_device()
+        block_frames = int(words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
+        for deck in self._decks:
+            deck.poll(block_frames)
+        pool.poll()
+        if all(deck.settled for deck in self._decks):
+            # Only now: a spare that starts while the first patch loads would take its core.
+            pool.keep(SPARES)
+        wait([*connections([w for deck in self._decks for w in deck.workers]), *connections(pool.workers)], POLL_S)
 
     def _watch_device(self) -> None:
         """Go on with `null` when the device has stopped calling, so that the clock and the decks do."""
@@ -245,12 +252,16 @@ class Engine:
             self._callbacks_seen = callbacks
         self._device_watched_s = now
         output = self._output
-        if output is None or now - self._called_s < DEVICE_LOST_S:
+        limit_s = DEVICE_LOST_S if callbacks else FIRST_CALL_S
+        if output is None or now - self._called_s < limit_s:
             return
         self._called_s = now
         if output.abandon(CLOSE_LIMIT_S):
             self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE} until Starling is started again"
             replacement = NullOutput(self.block.sample_rate_hz, output.block_frames or int(self.block.words[at.W_BLOCK_FRAMES]))
+            # The new thread has a priority of its own to ask for.
+            self.block.words[at.W_THREAD_ID] = 0
+            self.audio_priority = ""
             replacement.start(self.block)
             self._output = replacement
 
@@ -271,6 +282,9 @@ class Engine:
         end = time.monotonic() + FADE_OUT_LIMIT_S
         while not self.snapshot().silent and time.monotonic() < end:
             time.sleep(0.005)
+        if self._output is not None:
+            # What is faded out has still to get through the device.
+            time.sleep(min(self._output.latency_s, FADE_OUT_LIMIT_S))
         self._release()
 
     def _release(self) -> None:
@@ -287,27 +301,3 @@ class Engine:
         if self._block is not None:
             self._block.close()
             self._block = None
-
-
-def checked_values(where: str, manifest: Manifest, given: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """Values of a patch's controls by id, each known to the patch and in range.
-
-    Raises
-    ------
-    UnknownControlError, SettingError
-    """
-    values = {}
-    for control_id, value in given:
-        control = next((c for c in manifest.controls if c.id == control_id), None)
-        if control is None:
-            raise UnknownControlError(
-                f"{where}: patch {manifest.slug} has no such control",
-                got=control_id,
-                allowed=", ".join([*(c.id for c in manifest.controls), _ids(DECK_CONTROLS)]),
-            )
-        values[control_id] = check_range(f"{where}.{control_id}", value, control.min, control.max)
-    return values
-
-
-def _ids(table: tuple[StageControl, ...]) -> str:
-    return ", ".join(control.id for control in table)

@@ -3,7 +3,6 @@
 ::
 
     StageError                    exit code 1: it failed
-    ├── DeckLoadError             a patch did not start in its deck
     ├── DeviceError               a device did not open
     │   ├── RateRefusedError      the device refuses the sample rate
     │   └── PortAudioMissingError the PortAudio library is not installed
@@ -48,10 +47,6 @@ class StageError(Exception):
         self.got = got
         self.allowed = allowed
         self.hint = hint
-
-
-class DeckLoadError(StageError):
-    """A patch did not start in its deck."""
 
 
 class DeviceError(StageError):

@@ -3,7 +3,12 @@
 Starting a process costs a second (interpreter, libraries, kernels); a spare has paid it already, so a patch change or a restart only loads.
 """
 
+import time
+
 from realtime.worker import State, Worker
+
+END_LIMIT_S = 1.0
+"""A process that was told to quit and has not by then is killed."""
 
 
 class Pool:
@@ -21,6 +26,7 @@ class Pool:
     def __init__(self, block_name: str) -> None:
         self._block_name = block_name
         self.workers: list[Worker] = []
+        self._ending: list[Worker] = []
 
     @property
     def ready(self) -> bool:
@@ -33,12 +39,14 @@ class Pool:
         self.workers.sort(key=lambda worker: worker.state is not State.IDLE)
         return self.workers.pop(0) if self.workers else Worker(self._block_name)
 
-    def give(self, worker: Worker) -> None:
-        """Take back a worker that has been told to unload, as a spare if one is wanted."""
+    def give(self, worker: Worker, *, idle: bool) -> None:
+        """Take back a worker that has let go of its patch, as a spare if one is wanted. Never waits."""
         if self.workers:
-            worker.finish()
+            worker.say(do="quit")
+            worker.enter(State.LEAVING)
+            self._ending.append(worker)
         else:
-            worker.enter(State.STARTING)
+            worker.enter(State.IDLE if idle else State.STARTING)
             self.workers.append(worker)
 
     def keep(self, count: int) -> None:
@@ -55,11 +63,17 @@ class Pool:
             if worker.state is State.DEAD or not worker.alive or worker.overdue():
                 worker.kill()
                 self.workers.remove(worker)
+        for worker in list(self._ending):
+            if worker.gone() or time.monotonic() - worker.since_s > END_LIMIT_S:
+                worker.kill()
+                self._ending.remove(worker)
 
     def close(self) -> None:
         """End every spare."""
-        for worker in self.workers:
+        workers = [*self.workers, *self._ending]
+        for worker in workers:
             worker.say(do="quit")
-        for worker in self.workers:
+        for worker in workers:
             worker.finish()
         self.workers.clear()
+        self._ending.clear()

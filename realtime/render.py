@@ -11,10 +11,9 @@ import numpy as np
 from patches.library import find
 from patches.manifest import Manifest
 from patches.reader import read_manifest
-from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, check_range, linear_gain
+from realtime.controls import DECK_CONTROLS, FREEZE_LEVEL, check_patch_values, set_deck, set_master
 from realtime.controls import find as find_control
-from realtime.engine import checked_values
-from realtime.errors import OptionError, UnknownControlError
+from realtime.errors import OptionError
 from realtime.kernels import layout as at
 from realtime.kernels.mixer import mix
 from realtime.kernels.ring import fill, write
@@ -75,19 +74,18 @@ class OfflineDeck:
         self.voice.prepare()
         self._stream = VoiceStream(self.voice, self.manifest, config.sample_rate_hz)
         self._stream.start(setup.seed if setup.seed is not None else config.seed + number)
+        self._pending = np.zeros((0, at.CHANNELS), np.float32)
         block.words[at.deck_words(number) + at.D_ACTIVE] = 0
-
-    @property
-    def faults(self) -> int:
-        """Steps of the voice that had to be replaced."""
-        return self._stream.faults
 
     def fill(self, frames: int) -> None:
         """Step the voice until the ring holds at least `frames`."""
         words, floats = self._block.words, self._block.floats
         while fill(words, self._ring) < frames:
-            made = self._stream.next(self._controls, self._frozen)
-            write(words, floats, self._ring, self._data, np.ascontiguousarray(made), len(made))
+            if not len(self._pending):
+                self._pending = np.ascontiguousarray(self._stream.next(self._controls, self._frozen))
+            # A step can be longer than the ring has room for; the rest waits.
+            written = write(words, floats, self._ring, self._data, self._pending, len(self._pending))
+            self._pending = self._pending[written:].copy()
 
 
 def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], None] | None = None) -> Iterator[Floats]:
@@ -116,11 +114,7 @@ def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], N
     block = SharedBlock.private(config.sample_rate_hz)
     decks = [OfflineDeck(number, deck, config, block) for number, deck in enumerate(setup.decks)]
     for control_id, value in setup.master:
-        control = find_control(MASTER_CONTROLS, control_id)
-        if control is None:
-            allowed = ", ".join(c.id for c in MASTER_CONTROLS)
-            raise UnknownControlError("the master has no such control", got=control_id, allowed=allowed)
-        block.floats[at.F_MASTER_GAIN] = linear_gain(check_range("master.gain", value, control.minimum, control.maximum))
+        set_master(block.floats, control_id, value)
     if log is not None:
         for number, deck in enumerate(decks):
             deck.voice.log = lambda event, number=number: log(number, event)
@@ -149,19 +143,15 @@ def _apply_controls(number: int, setup: DeckSetup, manifest: Manifest, block: Sh
     """Write a deck's values into the block; returns whether it is frozen."""
     frozen = False
     own = []
-    floats = block.floats
-    places = {"gain": at.DF_GAIN, "pan": at.DF_PAN, "mute": at.DF_MUTE, "solo": at.DF_SOLO}
     for control_id, value in setup.controls:
         control = find_control(DECK_CONTROLS, control_id)
         if control is None:
             own.append((control_id, value))
             continue
-        checked = check_range(f"deck {number + 1}.{control_id}", value, control.minimum, control.maximum)
+        checked = set_deck(block.floats, number, control, value)
         if control_id == "freeze":
-            frozen = checked >= 0.5
-        else:
-            floats[at.deck_floats(number) + places[control_id]] = linear_gain(checked) if control_id == "gain" else checked
-    for control_id, value in checked_values(f"deck {number + 1}", manifest, own).items():
+            frozen = checked >= FREEZE_LEVEL
+    for control_id, value in check_patch_values(number, manifest, own).items():
         index = next(i for i, c in enumerate(manifest.controls) if c.id == control_id)
         block.controls(number, 0)[index] = value
     return frozen

@@ -31,11 +31,6 @@ class StreamResampler:
         self._stream: Any = None
         self.reset()
 
-    @property
-    def delay_frames(self) -> float:
-        """Frames at the output rate that are still inside."""
-        return 0.0 if self._stream is None else float(self._stream.delay())
-
     def reset(self) -> None:
         """Forget everything: reset == fresh."""
         input_hz, output_hz = self._rates

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import RackError, SettingError, UnknownDeckError
-from realtime.kernels.layout import MAX_DECKS
+from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
 
 MAX_RACK_BYTES = 1 << 20
 _RACK_KEYS = {"master": dict, "deck": list}
@@ -136,6 +136,10 @@ def _deck(path: Path, number: int, raw: Any) -> DeckSetup:
         kinds = _DECK_KEYS.get(key)
         if kinds is None or not isinstance(value, kinds) or isinstance(value, bool):
             raise RackError(f"rack {path}: {where}: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=", ".join(_DECK_KEYS))
+    if raw.get("seed", 0) < 0:
+        raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 or more")
+    if not 1 <= raw.get("lead_frames", 1) <= MAX_LEAD_FRAMES:
+        raise RackError(f"rack {path}: {where}: lead_frames", got=str(raw["lead_frames"]), allowed=f"1 to {MAX_LEAD_FRAMES}")
     if "patch" not in raw:
         raise RackError(f"rack {path}: {where} names no patch", allowed='patch = "SLUG"')
     return DeckSetup(raw["patch"], raw.get("seed"), raw.get("lead_frames"), _numbers(path, where, raw.get("controls", {})))

@@ -8,8 +8,8 @@ _FLOOR_DB = -48.0
 
 def meter(level_db: float) -> str:
     """One character whose height is a level between the floor and 0 dBFS."""
-    share = (level_db - _FLOOR_DB) / -_FLOOR_DB
-    return _METER[min(max(round(share * (len(_METER) - 1)), 0), len(_METER) - 1)]
+    share = min(max((level_db - _FLOOR_DB) / -_FLOOR_DB, 0.0), 1.0)
+    return _METER[round(share * (len(_METER) - 1))]
 
 
 def deck_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:

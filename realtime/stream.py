@@ -35,8 +35,7 @@ class VoiceStream:
 
     def __init__(self, voice: Voice, manifest: Manifest, output_hz: int) -> None:
         self.voice = voice
-        self.faults = 0
-        """Steps the voice made with a non-finite sample in them; they are replaced and the voice is reset."""
+        self._replaced = 0
         self._seed = 0
         self._resampler = StreamResampler(voice.sample_rate_hz, output_hz, CHANNELS)
         self._step = np.zeros((voice.step_frames, voice.channels), np.float32)
@@ -57,6 +56,11 @@ class VoiceStream:
         self._controls = np.zeros(self._count, np.float32)
         self._target = np.zeros(self._count, np.float32)
         self._fresh = True
+
+    @property
+    def faults(self) -> int:
+        """Steps with a sample in them that is no number (they are replaced and the voice is reset), and faults the voice mended itself."""
+        return self._replaced + self.voice.faults
 
     @property
     def step_s(self) -> float:
@@ -117,8 +121,8 @@ class VoiceStream:
 
     def _replace(self, frozen: bool) -> None:
         """Put the last good step, backwards under a fade, before the start of a reset voice."""
-        self.faults += 1
-        self.voice.reset(self._seed + self.faults)
+        self._replaced += 1
+        self.voice.reset(self._seed + self._replaced)
         self.voice.step(self._controls, frozen, self._step)
         if not np.isfinite(self._step).all():
             self._step.fill(0.0)

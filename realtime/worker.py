@@ -11,10 +11,16 @@ from typing import Any
 
 from realtime import deck_process
 
+ACCEPT_LIMIT_S = 1.0
+"""A spare that does not answer the order to load within this time hangs."""
 LOAD_LIMIT_S = 30.0
 """A patch that is not loaded after this long never will be."""
 START_LIMIT_S = 60.0
 """The same for the process itself: a first start compiles every kernel."""
+
+
+KILL_WAIT_S = 0.5
+"""The system takes milliseconds to end a killed process."""
 
 
 class State(Enum):
@@ -50,7 +56,8 @@ class Worker:
         theirs.close()
         self.state = State.STARTING
         self.since_s = time.monotonic()
-        self.loads = 0
+        self.accepted = False
+        self._load_limit_s = LOAD_LIMIT_S
 
     @property
     def pid(self) -> int:
@@ -67,10 +74,18 @@ class Worker:
         self.state = state
         self.since_s = time.monotonic()
 
+    def begin_load(self) -> None:
+        """Note that it is told to load: from a spare an answer comes at once, from a process that still starts after that."""
+        self._load_limit_s = ACCEPT_LIMIT_S if self.state is State.IDLE else START_LIMIT_S
+        self.accepted = False
+        self.enter(State.LOADING)
+
     def overdue(self) -> bool:
         """True when starting or loading has taken longer than it ever should."""
-        limit = {State.STARTING: START_LIMIT_S, State.LOADING: LOAD_LIMIT_S}.get(self.state)
-        return limit is not None and time.monotonic() - self.since_s > limit
+        waited = time.monotonic() - self.since_s
+        if self.state is State.STARTING:
+            return waited > START_LIMIT_S
+        return self.state is State.LOADING and waited > (LOAD_LIMIT_S if self.accepted else self._load_limit_s)
 
     def say(self, **command: Any) -> None:
         """Send a command; a process that is gone is found out by `alive`."""
@@ -94,8 +109,15 @@ class Worker:
         self.state = State.DEAD
         if self._process.is_alive():
             os.kill(self.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-        self._process.join(2.0)
+        self._process.join(KILL_WAIT_S)
         self.pipe.close()
+
+    def gone(self) -> bool:
+        """True once it has ended; its pipe is then closed."""
+        if self._process.is_alive():
+            return False
+        self.kill()
+        return True
 
     def finish(self) -> None:
         """Ask it to end; `kill` what does not within a second."""

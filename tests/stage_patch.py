@@ -58,6 +58,14 @@ def corpus_audio(seconds: float, channels: int, rate_hz: int = RATE_HZ) -> np.nd
     return (0.12 * sound / sound.std()).astype(np.float32).clip(-0.9, 0.9)
 
 
+def tone(seconds: float, frequency_hz: float) -> np.ndarray:
+    """A steady tone whose period divides the hop, so that every unit begins in the same phase; shape (T, 1)."""
+    periods = round(frequency_hz * HOP_FRAMES / RATE_HZ)
+    frames = np.arange(round(seconds * RATE_HZ))
+    sound = 0.1 * np.sin(2 * np.pi * periods * frames / HOP_FRAMES)
+    return (sound + 1e-4 * np.random.default_rng(0).standard_normal(len(frames)))[:, None].astype(np.float32)
+
+
 def corpus_bytes(audio: np.ndarray, crossfade_frames: int) -> bytes:
     """A corpus of one file: band energies stand in for descriptors, which is all a stage test needs."""
     mono = audio.mean(axis=1)

@@ -23,12 +23,11 @@ def timed_mix(words: Words, floats: Floats, out: Floats) -> None:
     """Make the next block and note how long it took. Audio thread."""
     clock = words[at.W_NOW : at.W_NOW + 2]
     started = now_ns(clock)
-    if words[at.W_CALLBACKS] == 0:
+    if words[at.W_THREAD_ID] == 0:
         words[at.W_THREAD_ID] = thread_id()
     mix(words, floats, out)
     duration = now_ns(clock) - started
     words[at.W_TIMINGS + words[at.W_CALLBACKS] % at.TIMINGS] = duration
-    words[at.W_CALLBACK_NS] = duration
     words[at.W_CALLBACK_MAX_NS] = max(words[at.W_CALLBACK_MAX_NS], duration)
     words[at.W_CALLBACKS] += 1
 
@@ -80,9 +79,10 @@ def pace(words: Words, floats: Floats, out: Floats, stop: Words, scratch: Words)
         blocks += 1
         due = started + blocks * frames * 1_000_000_000 // rate
         left = due - now_ns(scratch)
-        if left > 0:
+        while left > 0 and load_acquire(stop, 0) == 0:
             sleep_us(left // 1000)
-        elif -left > _LATE_PERIODS * frames * 1_000_000_000 // rate:
+            left = due - now_ns(scratch)
+        if -left > _LATE_PERIODS * frames * 1_000_000_000 // rate:
             # The machine slept: go on from now, as a device would, instead of racing to catch up.
             words[at.W_DEVICE_XRUNS] += 1
             started = now_ns(scratch)

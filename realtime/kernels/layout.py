@@ -18,7 +18,7 @@ RINGS: Final = 2
 """A deck has two rings, so that a patch change can cross-fade."""
 CHANNELS: Final = 2
 RING_FRAMES: Final = 65_536
-"""Power of two, so that a position wraps by masking; 1.4 s at 48 kHz, over the largest lead plus the largest step."""
+"""Power of two, so that a position wraps by masking; 1.4 s at 48 kHz. What finds no room waits in the deck."""
 RING_MASK: Final = RING_FRAMES - 1
 GUARD_FRAMES: Final = 2_048
 """Frames behind the reader that the writer leaves alone: what an underrun is concealed with."""
@@ -43,9 +43,8 @@ W_RAMP_FRAMES: Final = 5  # host: frames a gain takes from 0 to 1
 W_TAP_ON: Final = 6  # host
 
 W_CLOCK: Final = 1 * _LINE  # callback: frames since the stream opened, the clock of everything
-W_CALLBACKS: Final = 2 * _LINE  # callback, as are the next eight
-W_CALLBACK_NS: Final = W_CALLBACKS + 1
-W_CALLBACK_MAX_NS: Final = W_CALLBACKS + 2
+W_CALLBACKS: Final = 2 * _LINE  # callback, as are the next six
+W_CALLBACK_MAX_NS: Final = W_CALLBACKS + 1
 W_BLOCK_FRAMES: Final = W_CALLBACKS + 3
 W_DEVICE_XRUNS: Final = W_CALLBACKS + 4
 W_NONFINITE: Final = W_CALLBACKS + 5
@@ -72,7 +71,7 @@ R_TAIL: Final = 1 * _LINE  # callback: frames read
 R_FLOWING: Final = 1 * _LINE + 1  # callback: 1 while frames come, 0 while it waits for a full lead
 R_CONCEALED: Final = 1 * _LINE + 2  # callback: frames of concealment played since the ring ran dry
 R_CONSUMED: Final = 1 * _LINE + 3  # callback: 1 once it has read a frame since the ring was opened
-R_HEARTBEAT_NS: Final = 2 * _LINE  # deck process, as are the next ten
+R_HEARTBEAT_NS: Final = 2 * _LINE  # deck process, as are the next eight
 R_STEPS: Final = 2 * _LINE + 1
 R_STEP_NS: Final = 2 * _LINE + 2
 R_STEP_MAX_NS: Final = 2 * _LINE + 3
@@ -81,9 +80,6 @@ R_BUDGET_NS: Final = 2 * _LINE + 5
 R_LATE_STEPS: Final = 2 * _LINE + 6
 R_MODE: Final = 2 * _LINE + 7
 R_FAULTS: Final = 3 * _LINE
-R_COMMANDS: Final = 3 * _LINE + 1
-R_STEP_FRAMES: Final = 3 * _LINE + 2
-R_LOOKAHEAD_FRAMES: Final = 3 * _LINE + 3
 RING_WORDS: Final = 4 * _LINE
 
 DECK_WORDS: Final = D_RINGS + RINGS * RING_WORDS

@@ -1,4 +1,4 @@
-"""The soft limiter: nothing leaves above the ceiling, and nothing below the knee is touched. It knows one stereo-linked envelope."""
+"""The soft limiter: nothing leaves above the ceiling, and what stays below the knee is not touched. It knows one stereo-linked envelope."""
 
 import math
 
@@ -8,7 +8,7 @@ from numba import njit
 KNEE = 0.7
 """Linear amplitude (-3.1 dBFS) below which the signal is passed as it is."""
 CEILING = 0.985
-"""Linear amplitude (-0.13 dBFS) that is never reached; under -0.1 dBFS also after rounding to 16 bits."""
+"""Linear amplitude (-0.13 dBFS) that is never exceeded; under -0.1 dBFS also after rounding to 16 bits."""
 RELEASE_S = 0.15
 
 

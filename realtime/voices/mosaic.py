@@ -20,7 +20,7 @@ from patches.reader import read_bytes
 from realtime.errors import VoiceError
 from realtime.kernels.views import Floats
 from realtime.voices.player import play
-from realtime.voices.query import UnitIndex, UnitTableError
+from realtime.voices.query import UnitIndex, UnitTableError, blend_targets
 from realtime.voices.session import StatefulSession
 from realtime.voices.voice import UnitEvent
 
@@ -78,6 +78,7 @@ class Mosaic:
         self.channels = manifest.audio.channels
         self.sample_rate_hz = manifest.audio.sample_rate_hz
         self.log: Callable[[UnitEvent], None] | None = None
+        self.faults = 0
         self._folder = folder
         self._manifest = manifest
         self._crossfade_frames = min(int(manifest.settings.get("crossfade_frames", 512)), self.step_frames)
@@ -98,10 +99,7 @@ class Mosaic:
         self._sequencer = StatefulSession(model, read_bytes(self._folder, model))
         self._read_corpus()
         descriptors = self._prime.shape[1]
-        inputs = self._sequencer.inputs
-        for name, size in (("frame", descriptors), ("normal", descriptors)):
-            if name not in inputs or inputs[name].shape != (1, descriptors):
-                raise VoiceError(f"{model.file}: no input {name} of shape (1, {size})", got=", ".join(inputs))
+        self._check_signature(model.file, descriptors)
         self._target = np.zeros(descriptors + len(ATTRIBUTES), np.float32)
         self._query = np.zeros_like(self._target)
         self._banned = np.full(MEMORY_UNITS, -1, np.int64)
@@ -117,6 +115,15 @@ class Mosaic:
         for _ in range(4):
             self.step(defaults, False, out)
         self.reset(0)
+
+    def _check_signature(self, file: str, descriptors: int) -> None:
+        wanted = {"frame": (1, descriptors), "normal": (1, descriptors), "temperature": (1,), "next_frame": (1, descriptors)}
+        tensors = self._sequencer.inputs | self._sequencer.outputs
+        for name, shape in wanted.items():
+            if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != np.float32:
+                raise VoiceError(f"{file}: no float32 tensor {name} of shape {shape}", got=", ".join(tensors))
+        if "gumbel" not in self._sequencer.inputs or self._sequencer.inputs["gumbel"].ndim != 2:
+            raise VoiceError(f"{file}: no input gumbel of two dimensions", got=", ".join(self._sequencer.inputs))
 
     def _read_corpus(self) -> None:
         manifest = self._manifest
@@ -221,7 +228,13 @@ class Mosaic:
         uniform = self._random.random(inputs["gumbel"].shape[1], np.float32)
         inputs["gumbel"][0] = -np.log(-np.log(np.clip(uniform, 1e-7, 1 - 1e-7)))
         self._sequencer.step()
-        self._next[:] = self._sequencer.outputs["next_frame"][0]
+        following = self._sequencer.outputs["next_frame"][0]
+        if not np.isfinite(following).all():
+            # A model that has gone wrong forgets everything; what it heard last stands in for what it would have said.
+            self.faults += 1
+            self._sequencer.reset()
+            following = frame
+        self._next[:] = following
 
     def _unit_steps(self, density_hz: float, temperature: float) -> int:
         """Steps until the next choice: the mean is the step rate over the density, varied with the temperature so that no pulse appears."""
@@ -240,8 +253,7 @@ class Mosaic:
         if natural >= 0:
             # w|t - u|^2 + c|n - u|^2 has the same order as the distance to one point between target t and natural continuation n.
             share = CONTINUITY_SHARE * min(max(continuity, 0.0), 1.0) ** 1.5
-            self._query *= 1.0 - share
-            self._query += share * self._table[natural]
+            blend_targets(self._query, self._table[natural], share / (1.0 - share), self._query)
         hint = natural if natural >= 0 else max(self._unit, 0)
         count = self._index.search(self._query, self._candidates, self._banned, BAN_RADIUS, natural, hint, self._found, self._distance)
         if count == 0:

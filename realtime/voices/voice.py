@@ -39,6 +39,8 @@ class Voice(Protocol):
     sample_rate_hz: int
     modes: tuple[str, ...]
     """Names of its modes, full quality first, each cheaper than the one before."""
+    faults: int
+    """Times the model said something that is no number and was put right."""
     log: Callable[[UnitEvent], None] | None
     """Called for each step when set: proves where the sound came from. Not used while playing."""
 

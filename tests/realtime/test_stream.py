@@ -16,6 +16,7 @@ class Ramp:
     lookahead_frames = 0
     modes = ("full",)
     log = None
+    faults = 0
 
     def __init__(self, channels: int = 1) -> None:
         self.channels = channels

@@ -1,0 +1,42 @@
+"""What a deck is asked to play, and the process that plays it. Plain records; they know no rules."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from patches.manifest import Manifest
+from realtime.worker import Worker
+
+
+@dataclass
+class Job:
+    """A patch to be played and everything that was set for it since, so that it can be played again.
+
+    `seed` None keeps the deck's. `crashes` are the times its processes were lost, in monotonic seconds.
+    """
+
+    folder: Path
+    manifest: Manifest
+    seed: int | None = None
+    values: dict[str, float] = field(default_factory=dict)
+    mode: int | None = None
+    crashes: list[float] = field(default_factory=list)
+
+    def index(self, control_id: str) -> int | None:
+        """Place of a control in the manifest, None if the patch has no such control."""
+        return next((i for i, c in enumerate(self.manifest.controls) if c.id == control_id), None)
+
+
+@dataclass
+class Take:
+    """One process that plays one job into one ring."""
+
+    worker: Worker
+    ring: int
+    job: Job
+    step_ms_p99: float = 0.0
+    priority: str = ""
+    modes: tuple[str, ...] = ()
+    left_at: int = 0
+    """Callbacks made when it was told to leave."""
+    released: bool = False
+    """It was told to let go of the ring."""
