@@ -13,12 +13,14 @@ os.environ["NUMBA_NRT_STATS"] = "1"  # lets a test prove that a kernel allocates
 
 @pytest.fixture(scope="session")
 def patch_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two small patches, `tiny` (mono) and `wide` (stereo, another rate)."""
+    """A folder with small patches: `tiny` (mono), `wide` (stereo, another rate), `low` and `high` (one tone each)."""
     from tests.stage_patch import make_patch
 
     folder = tmp_path_factory.mktemp("patches")
     make_patch(folder, "tiny")
     make_patch(folder, "wide", channels=2, rate_hz=48_000)
+    make_patch(folder, "low", seconds=2.0, tone_hz=430.0)
+    make_patch(folder, "high", seconds=2.0, tone_hz=3_000.0)
     return folder
 
 

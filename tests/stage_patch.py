@@ -133,10 +133,17 @@ def manifest(slug: str, audio: Audio) -> Manifest:
 
 
 def make_patch(
-    folder: Path, slug: str = "tiny", *, seconds: float = 6.0, channels: int = 1, rate_hz: int = RATE_HZ, gain: float = 0.9
+    folder: Path,
+    slug: str = "tiny",
+    *,
+    seconds: float = 6.0,
+    channels: int = 1,
+    rate_hz: int = RATE_HZ,
+    gain: float = 0.9,
+    tone_hz: float = 0.0,
 ) -> Path:
     """Write the patch into `folder` and return its own folder."""
-    audio = corpus_audio(seconds, channels, rate_hz)
+    audio = tone(seconds, tone_hz) if tone_hz else corpus_audio(seconds, channels, rate_hz)
     flac = io.BytesIO()
     soundfile.write(flac, audio, rate_hz, format="FLAC", subtype="PCM_16")
     described = replace(manifest(slug, Audio(rate_hz, channels, HOP_FRAMES, 0)))

@@ -202,6 +202,15 @@ def test_stop_fades_to_silence() -> None:
     assert stage.block.floats[at.F_RUN_NOW] == 0.0
 
 
+def test_silence_leaves_no_numbers_too_small_for_the_processor() -> None:
+    stage = Stage()
+    stage.feed(noise(8_000, 0.3))
+    stage.mix(20 * RATE_HZ)
+    floats = stage.block.floats
+    state = [*floats[at.F_MASTER_NOW : at.F_MASTER_NOW + 8], *floats[at.deck_floats(0) : at.deck_floats(0) + at.DF_RINGS]]
+    assert all(value == 0.0 or abs(value) > np.finfo(np.float32).tiny for value in state)
+
+
 def test_meters_follow_the_level() -> None:
     stage = Stage()
     time = np.arange(60_000) / RATE_HZ
