@@ -4,12 +4,14 @@ It only parses, calls and exits.
 """
 
 import argparse
+import io
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from patches.errors import FileNameError, PatchError, PatchExistsError
+from patches.errors import FileNameError, PatchError, PatchExistsError, printable
 from patches.library import user_folder
 from training.errors import StudioError
 
@@ -19,27 +21,37 @@ TYPED_WRONG = (FileNameError, PatchExistsError)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export a run and return the exit code: 0 done, 1 failed, 2 wrongly asked for, 130 stopped by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name must not end the program
     options = _parser().parse_args(arguments)
-    # Local: torch and onnxruntime take seconds to import, and --help should not wait for them.
-    from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
-
-    request = Request(
-        run=options.run,
-        slug=options.slug,
-        out=options.out or user_folder(),
-        name=options.name,
-        summary=options.summary,
-        corpus=options.corpus,
-        corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
-        replace=options.replace,
-    )
     try:
+        # Local: torch and onnxruntime take seconds to import; --help should not wait for them, and Ctrl-C is heard meanwhile.
+        from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
+
+        request = Request(
+            run=options.run,
+            slug=options.slug,
+            out=options.out or user_folder(),
+            name=options.name,
+            summary=options.summary,
+            authors=tuple(options.author),
+            corpus=options.corpus,
+            corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
+            channels=options.channels,
+            replace=options.replace,
+        )
         export_mosaic(request, say=_say)
+        sys.stdout.flush()
     except (StudioError, PatchError) as error:
-        print(f"export: error: {error}", file=sys.stderr)
+        print(f"export: error: {printable(str(error))}", file=sys.stderr)
         if isinstance(error, StudioError):
             return error.exit_code
         return 2 if isinstance(error, TYPED_WRONG) else 1
+    except BrokenPipeError:
+        # The reader (head, less) has gone; Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("export: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -53,8 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of patches (default: yours, where the stage finds them)")
     parser.add_argument("--name", help="name for people")
     parser.add_argument("--summary", help="one line for people")
+    parser.add_argument("--author", action="append", default=[], metavar="NAME", help="who made it; may be given again")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="play other sounds than those learned from")
     parser.add_argument("--corpus-seconds", type=_seconds, metavar="S", help="at most so much sound in the patch (default: 300)")
+    parser.add_argument("--channels", choices=("mono", "stereo"), help="make every sound mono or stereo (default: as the run was trained)")
     parser.add_argument("--replace", action="store_true", help="replace a patch of the same slug")
     return parser
 
@@ -70,7 +84,7 @@ def _seconds(text: str) -> float:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(printable(line), flush=True)
 
 
 if __name__ == "__main__":

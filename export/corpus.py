@@ -6,6 +6,7 @@ gets the same numbers.
 
 import io
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -19,6 +20,8 @@ from training.sequencer_data import EDGE_ROWS, STD_FLOOR, mono
 FULL_SCALE = 32768
 # Shorter pieces would be mostly seams: fewer files are taken instead.
 MIN_PIECE_SECONDS = 2.0
+# The shortest stretch with a unit in it wherever it is cut: rows near both cuts describe a silence that the sound does not have.
+SHORTEST_STRETCH = 2 * (EDGE_ROWS + 1) * HOP_FRAMES
 # Frames the sequencer hears before it goes on alone: 1.5 s.
 PRIME_ROWS = 64
 # The weights of MFCCs, their deltas and their second deltas on the squared z-scored distance. The deltas are two thirds of the 39 and only
@@ -26,6 +29,7 @@ PRIME_ROWS = 64
 GROUP_WEIGHTS = (1.0, 0.5, 0.25)
 
 Array = NDArray[np.float32]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     ----------
     folder : AudioFolder
     seconds : float
-        At most this much. Where a class or file is shorter than its share, the others get the rest.
+        At most this much. Where a class or file is shorter than its share, the others get the rest; where a share of every class would be
+        too short for a unit, fewer classes are taken.
 
     Returns
     -------
@@ -84,6 +89,7 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     budget = int(seconds * folder.sample_rate_hz)
     shortest = int(MIN_PIECE_SECONDS * folder.sample_rate_hz)
     classes = [[clip for clip in folder.clips if clip.class_name == name] for name in folder.class_names]
+    classes = _spread(classes, max(1, budget // SHORTEST_STRETCH))
     pieces = []
     for clips, share in zip(classes, fill_evenly([sum(len(clip.audio) for clip in clips) for clips in classes], budget), strict=True):
         chosen = _spread(clips, max(1, share // shortest))
@@ -95,10 +101,10 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     return sorted(pieces, key=lambda piece: piece.clip.path)
 
 
-def _spread(clips: list[Clip], count: int) -> list[Clip]:
-    """Return so many clips at even distances, because files are often named along a parameter."""
-    count = min(count, len(clips))
-    return [clips[int((index + 0.5) * len(clips) / count)] for index in range(count)]
+def _spread(items: list[Item], count: int) -> list[Item]:
+    """Return so many items at even distances, because files are often named along a parameter."""
+    count = min(count, len(items))
+    return [items[int((index + 0.5) * len(items) / count)] for index in range(count)]
 
 
 def fill_evenly(capacities: list[int], budget: int) -> list[int]:
@@ -112,7 +118,7 @@ def fill_evenly(capacities: list[int], budget: int) -> list[int]:
     Returns
     -------
     list of int
-        Sums to `budget`, or to all capacities if that is less, short of one unit each lost to rounding.
+        Sums to `budget`, or to all capacities if that is less.
     """
     shares = [0] * len(capacities)
     order = sorted(range(len(capacities)), key=lambda index: capacities[index])
@@ -156,7 +162,9 @@ def build_corpus(pieces: list[Piece], sample_rate_hz: int, crossfade_frames: int
         spans.append((offset, offset + len(samples)))
         offset += len(samples)
     if not rows:
-        raise EmptyCorpusError("no sound is long enough for one unit", allowed=f"{2 * HOP_FRAMES + crossfade_frames} samples and up")
+        # From half a hop, because the first row has no sound before it, to the end of the fade.
+        least = HOP_FRAMES + HOP_FRAMES // 2 + crossfade_frames
+        raise EmptyCorpusError("no sound is long enough for one unit", allowed=f"whole files of {least} samples and up")
     frames, attributes, starts, files = (np.concatenate(column) for column in zip(*rows, strict=True))
     return Corpus(np.concatenate(audio), sample_rate_hz, tuple(spans), frames, attributes, starts.astype(np.int64), files.astype(np.int32))
 

@@ -7,18 +7,41 @@ from patches.manifest import Licence
 from training.audio_folder import AudioFolder
 from training.licence import CC0, USER_SUPPLIED, audio_licence
 
-TERMS = {
+# Sounds and weights learned from them, by their common term.
+TOGETHER = {
     CC0: """\
 The sounds and the weights of this patch are dedicated to the public domain
 under CC0 1.0 Universal (https://creativecommons.org/publicdomain/zero/1.0/).
-The code that plays them is under the MIT License:
 """,
     USER_SUPPLIED: """\
 The sounds of this patch were supplied by its maker, and its weights were
 learned from them: the rights in both are those in the sounds. Ask its maker
-before you pass it on. The code that plays them is under the MIT License:
+before you pass it on.
 """,
 }
+# Where the weights were learned from other sounds, each by its own term.
+SOUNDS = {
+    CC0: """\
+The sounds of this patch are dedicated to the public domain under
+CC0 1.0 Universal (https://creativecommons.org/publicdomain/zero/1.0/).
+""",
+    USER_SUPPLIED: """\
+The sounds of this patch were supplied by its maker: ask its maker before you
+pass them on.
+""",
+}
+WEIGHTS = {
+    CC0: """\
+The weights of this patch were learned from other sounds and are dedicated to
+the public domain under CC0 1.0 Universal
+(https://creativecommons.org/publicdomain/zero/1.0/).
+""",
+    USER_SUPPLIED: """\
+The weights of this patch were learned from other sounds, supplied by whoever
+trained them: the rights in the weights are those in these other sounds.
+""",
+}
+CODE = "The code that plays them is under the MIT License:\n"
 MIT = """
 MIT License
 
@@ -62,6 +85,20 @@ def licence_of(learned_from: str, sounds: AudioFolder) -> Licence:
     return Licence(code="MIT", weights=learned_from, data=audio_licence(sounds))
 
 
-def licence_text(licence: Licence) -> str:
-    """Return the text of LICENSE."""
-    return TERMS[CC0 if licence.weights == licence.data == CC0 else USER_SUPPLIED] + MIT
+def licence_text(licence: Licence, *, other_sounds: bool = False) -> str:
+    """Return the text of LICENSE.
+
+    Parameters
+    ----------
+    licence : Licence
+    other_sounds : bool
+        The patch plays other sounds than those its weights were learned from.
+    """
+    if other_sounds or licence.data != licence.weights:
+        return SOUNDS[licence.data] + WEIGHTS[licence.weights] + CODE + MIT
+    return TOGETHER[licence.data] + CODE + MIT
+
+
+def authors_of(licence: Licence, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Return who made a patch: whoever is named, or Starling where all of it is ours and given away."""
+    return named or (("Starling",) if licence.weights == licence.data == CC0 else ("unknown",))

@@ -13,17 +13,17 @@ import numpy as np
 
 from export.corpus import Corpus, build_corpus, choose_pieces, prime_of, to_flac, to_npz
 from export.errors import AudioGoneError, CorpusChangedError, SlugError
-from export.licence import licence_of, licence_text
+from export.licence import authors_of, licence_of, licence_text
 from export.sequencer import to_onnx, to_torchscript
 from export.verify import Verification, verify
-from patches.errors import PatchExistsError
-from patches.fields import SLUG
+from patches.errors import PatchExistsError, shown
+from patches.fields import FIELDS, SLUG
 from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
 from patches.names import is_device
 from patches.writer import write_patch
 from training.audio_folder import AudioFolder, read_audio_folder
 from training.descriptors import HOP_FRAMES
-from training.errors import MissingFolderError
+from training.errors import MissingFolderError, OptionError
 from training.run_folder import RunMeta, load_sequencer
 from training.sequencer import SequencerStep
 
@@ -60,10 +60,14 @@ class Request:
         Folder of patches.
     name, summary : str, optional
         For people; made from slug and run where left out.
+    authors : tuple of str
+        Who made it; where left out, Starling for what is all Starling's, and else unknown.
     corpus : Path, optional
         Other sounds to play than those the run learned from.
     corpus_seconds : float
         At most so much sound in the patch.
+    channels : str, optional
+        As in `read_audio_folder`; by default what the run was trained with.
     replace : bool
         Whether a patch of the same slug gives way.
     """
@@ -73,8 +77,10 @@ class Request:
     out: Path
     name: str | None = None
     summary: str | None = None
+    authors: tuple[str, ...] = ()
     corpus: Path | None = None
     corpus_seconds: float = CORPUS_SECONDS
+    channels: str | None = None
     replace: bool = False
 
 
@@ -97,6 +103,8 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     ------
     SlugError
         The slug cannot name a patch.
+    OptionError
+        Name, summary or an author cannot stand in a manifest.
     RunError
         The run folder is missing, damaged, or has no weights.
     AudioGoneError, CorpusChangedError, EmptyCorpusError, SheetError
@@ -112,7 +120,8 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     for path, reason in folder.skipped:
         say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
     licence = licence_of(meta.licence, folder)
-    corpus = build_corpus(choose_pieces(folder, request.corpus_seconds), folder.sample_rate_hz, SETTINGS["crossfade_frames"])
+    pieces = choose_pieces(folder, request.corpus_seconds)
+    corpus = build_corpus(pieces, folder.sample_rate_hz, SETTINGS["crossfade_frames"])
     say(f"corpus: {len(corpus.start_frames)} units in {corpus.seconds:.1f} s from {len(corpus.spans)} of {len(folder.clips)} files")
     mean, std = np.array(meta.mean, dtype=np.float32), np.array(meta.std, dtype=np.float32)
     step = SequencerStep(sequencer)
@@ -126,8 +135,10 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
         "corpus.npz": to_npz(corpus, mean, std),
         "corpus.flac": to_flac(corpus),
     }
-    manifest = build_manifest(request, meta, step, corpus, proof, licence, folder.class_names)
-    written = write_patch(request.out, manifest, files, licence_text(licence), replace=request.replace)
+    manifest = build_manifest(request, meta, step, corpus, proof, licence, tuple(sorted({piece.clip.class_name for piece in pieces})))
+    written = write_patch(
+        request.out, manifest, files, licence_text(licence, other_sounds=request.corpus is not None), replace=request.replace
+    )
     say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
     return written
 
@@ -155,7 +166,7 @@ def build_manifest(
         name=request.name or request.slug.replace("-", " ").capitalize(),
         summary=request.summary or shortened(f"A mosaic of {corpus.seconds:.0f} s of sound: {classes}."),
         kind="mosaic",
-        authors=("Starling",),
+        authors=authors_of(licence, request.authors),
         licence=licence,
         audio=Audio(corpus.sample_rate_hz, corpus.audio.shape[1], HOP_FRAMES, 0),
         models=models,
@@ -193,6 +204,18 @@ def _check_place(request: Request) -> None:
         raise SlugError(
             "cannot name a patch", where="--slug", got=repr(request.slug), allowed=f"text matching {SLUG.pattern}, no Windows device"
         )
+    for option, path, texts in (
+        ("--name", "name", (request.name,)),
+        ("--summary", "summary", (request.summary,)),
+        ("--author", "authors[]", request.authors),
+    ):
+        field = next(field for field in FIELDS if field.path == path)
+        for text in texts:
+            if (text and not (field.low <= len(text) <= field.high and text.isprintable())) or text == "":
+                raise OptionError("cannot stand in a manifest", where=option, got=shown(text), allowed=field.allowed)
+    field = next(field for field in FIELDS if field.path == "authors")
+    if len(request.authors) > field.high:
+        raise OptionError("too many authors", where="--author", got=len(request.authors), allowed=f"{field.high} at most")
     target = request.out / request.slug
     if os.path.lexists(target) and not request.replace:
         raise PatchExistsError(file=str(target), hint="choose another slug, or replace it (--replace)")
@@ -202,7 +225,7 @@ def _read_sounds(request: Request, meta: RunMeta, cache: Path | None) -> AudioFo
     """Return the sounds of the patch: any folder the user names, or the run's own, which must be as it was."""
     audio = request.corpus or Path(meta.audio_folder)
     try:
-        folder = read_audio_folder(audio, meta.sample_rate_hz, channels=meta.channel_rule, cache=cache)
+        folder = read_audio_folder(audio, meta.sample_rate_hz, channels=request.channels or meta.channel_rule, cache=cache)
     except MissingFolderError as error:
         if request.corpus is not None:
             raise

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from patches import library
 from patches.codec import encode
-from patches.errors import PatchError, UnknownPatchError, printable
+from patches.errors import PatchError, PatchExistsError, UnknownPatchError, printable
 from patches.limits import MIB
 from patches.manifest import Manifest
 from patches.reader import read_manifest
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except PatchError as error:
         complain(error)
-        return 2 if isinstance(error, UnknownPatchError) else 1
+        return 2 if isinstance(error, (UnknownPatchError, PatchExistsError)) else 1
     except BrokenPipeError:
         # The reader (head, less) has gone; Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -144,6 +144,8 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace) -> int:
     """Install one patch."""
+    if not options.folder:  # which pathlib would take for the current folder
+        raise UnknownPatchError(got="nothing", allowed="the path of a patch folder")
     print(f"installed {printable(str(library.install(Path(options.folder), replace=options.replace)))}")
     return 0
 

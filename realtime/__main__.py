@@ -140,9 +140,14 @@ _BAR = "{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remai
 
 
 def _play(arguments: argparse.Namespace) -> int:
+    stop = threading.Event()
+    # Before anything else is imported: a Ctrl-C that falls into an import can get lost there. It ends the start as clean as the show.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     from realtime.engine import Engine, EngineConfig
     from realtime.instance import Instance
     from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
+    from realtime.status import summary
 
     for name, value, low, high in (
         ("--sample-rate", arguments.sample_rate, MIN_RATE_HZ, MAX_RATE_HZ),
@@ -163,19 +168,12 @@ def _play(arguments: argparse.Namespace) -> int:
             seed=seed,
         )
     )
-    stop = threading.Event()
-    with Instance():
-        # Before the first process is started: a Ctrl-C during the start ends as clean as one during the show.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        with engine:
-            print(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends", flush=True)
-            _load(engine, setup)
-            failed = _follow(engine, stop, arguments.seconds, headless=arguments.headless)
-            last = engine.snapshot()
-        from realtime.status import summary
-
-        print("\n".join(summary(last)))
+    with Instance(), engine:
+        print(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends", flush=True)
+        _load(engine, setup)
+        failed = _follow(engine, stop, arguments.seconds, headless=arguments.headless)
+        last = engine.snapshot()
+    print("\n".join(summary(last)))
     return _fail(failed, 1) if failed else 0
 
 

@@ -18,7 +18,7 @@ from platformdirs import user_cache_dir
 __all__ = ["entry_path", "load", "store"]
 
 # Part of every entry's name: a change in how audio is decoded or stored makes new entries instead of misreading old ones.
-VERSION = 1
+VERSION = 2
 DIGEST_BYTES = 32
 
 Array = NDArray[np.float32]

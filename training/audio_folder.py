@@ -7,6 +7,7 @@ the file's bytes, so a renamed or moved file costs nothing and a changed one is 
 import hashlib
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,25 +25,32 @@ from training.errors import (
     AudioFileError,
     EmptyAudioError,
     EmptyFolderError,
+    FileNameTextError,
+    LinkedFolderError,
     MissingFolderError,
     MixedChannelsError,
     NonFiniteAudioError,
     NothingToHoldOutError,
     NoUsableAudioError,
     OptionError,
+    SampleRateError,
     SilentAudioError,
+    TooLoudAudioError,
     TooManyChannelsError,
     TooShortAudioError,
     TruncatedAudioError,
     UnreadableAudioError,
 )
 
-__all__ = ["CHANNELS", "SUFFIXES", "AudioFolder", "Clip", "Skipped", "Split", "read_audio_folder"]
+__all__ = ["CHANNELS", "SUFFIXES", "AudioFolder", "Clip", "Skipped", "Split", "is_folder", "read_audio_folder"]
 
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".aifc"})
 CHANNELS = ("as_is", "mono", "stereo")
 # Two steps of 16 bits: dither and converter noise stay below it, the quietest usable recording does not.
 SILENCE_PEAK = 2.0 / 32768.0
+# 80 dB over full scale: no gain makes such numbers, and one file of them would be all that the statistics of a folder hear.
+LOUDEST_PEAK = 1e4
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 192_000
 REASONS_SHOWN = 3
 # Share by which the length an MP3 states may miss its true one: some encoders count their padding.
 MP3_LENGTH_ERROR = 0.01
@@ -232,8 +240,8 @@ def read_audio_folder(
         raise OptionError("no such way to treat channels", where="channels", got=repr(channels), allowed=", ".join(CHANNELS))
     if sample_rate_hz <= 0:
         raise OptionError("a sample rate must be positive", where="sample_rate_hz", got=sample_rate_hz, allowed="1 Hz and up")
-    paths = _audio_files(folder)
-    clips, skipped = [], []
+    paths, linked = _audio_files(folder)
+    clips, skipped = [], [Skipped(path.relative_to(folder), _linked(path)) for path in linked]
     for path in tqdm(paths, desc="reading audio", unit="file", leave=False, disable=None):
         relative = path.relative_to(folder)
         try:
@@ -256,20 +264,39 @@ def read_audio_folder(
     return AudioFolder(folder, sample_rate_hz, clips[0].audio.shape[1], tuple(clips), tuple(skipped))
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder's; unlike Path.is_dir, one too long for the system is none."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _audio_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the audio files below a folder, and the linked folders that are not entered."""
+    if not is_folder(folder):
         raise MissingFolderError("there is no such folder of audio", where=folder, hint="Give the folder that holds the files")
-    found = []
+    found, linked = [], []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        linked += [Path(here) / name for name in folders if (Path(here) / name).is_symlink()]
         found += [Path(here) / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
     if not found:
-        raise EmptyFolderError("no audio file in this folder", where=folder, allowed=", ".join(sorted(SUFFIXES)))
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        hint = f"Links to folders are not followed: {linked[0].name}" if linked else None
+        raise EmptyFolderError("no audio file in this folder", where=folder, allowed=", ".join(sorted(SUFFIXES)), hint=hint)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(linked)
+
+
+def _linked(path: Path) -> LinkedFolderError:
+    return LinkedFolderError("a link to a folder, which is not followed", where=path, hint="Copy the sounds, or name that folder itself")
 
 
 def _read(path: Path, sample_rate_hz: int, channels: str, cache: Path | None) -> tuple[str, Array]:
     try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise FileNameTextError("its name is not text", where=path, allowed="UTF-8", hint="Rename it") from error
+    try:
+        # A pipe would be waited for without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableAudioError("is not a plain file", where=path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -288,6 +315,9 @@ def _decode(path: Path, sample_rate_hz: int, channels: str) -> Array:
             truncated = _is_cut_short(file.extra_info)
             if count > 2:
                 raise TooManyChannelsError("too many channels", where=path, got=count, allowed="1 or 2", hint="Mix it down to stereo")
+            if not LOWEST_RATE_HZ <= native_rate_hz <= HIGHEST_RATE_HZ:
+                allowed = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+                raise SampleRateError("states a rate no recorder has", where=path, got=f"{native_rate_hz} Hz", allowed=allowed)
             audio = file.read(dtype="float32", always_2d=True)  # (T, C)
     except soundfile.LibsndfileError as error:
         raise UnreadableAudioError("cannot be read as audio", where=path, got=error.error_string) from error
@@ -298,8 +328,11 @@ def _decode(path: Path, sample_rate_hz: int, channels: str) -> Array:
     if not np.isfinite(audio).all():
         bad = int(np.argmin(np.isfinite(audio).all(axis=1)))
         raise NonFiniteAudioError("holds NaN or infinity", where=path, got=f"{audio[bad].tolist()} at frame {bad}")
-    if np.max(np.abs(audio)) <= SILENCE_PEAK:
-        raise SilentAudioError("is silent", where=path, got=f"peak {np.max(np.abs(audio)):.2g}", allowed=f"over {SILENCE_PEAK:.2g}")
+    peak = float(np.max(np.abs(audio)))
+    if peak > LOUDEST_PEAK:
+        raise TooLoudAudioError("is too loud to be sound", where=path, got=f"peak {peak:.2g}", allowed=f"{LOUDEST_PEAK:g} at most")
+    if peak <= SILENCE_PEAK:
+        raise SilentAudioError("is silent", where=path, got=f"peak {peak:.2g}", allowed=f"over {SILENCE_PEAK:.2g}")
     if channels == "mono" and count == 2:
         audio = audio.mean(axis=1, keepdims=True)  # (T, 1)
     elif channels == "stereo" and count == 1:

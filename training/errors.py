@@ -16,8 +16,12 @@
     │   ├── EmptyAudioError         no frame in it
     │   ├── TooShortAudioError      shorter than the use needs
     │   ├── NonFiniteAudioError     NaN or infinity in it
+    │   ├── TooLoudAudioError       numbers that are no sound
     │   ├── SilentAudioError        nothing above the noise of 16 bits
-    │   └── TooManyChannelsError    more than stereo
+    │   ├── TooManyChannelsError    more than stereo
+    │   ├── SampleRateError         a rate no recorder has
+    │   ├── FileNameTextError       its name is not text
+    │   └── LinkedFolderError       a folder behind a link
     ├── OptionError                 an option on the command line has a value that cannot be
     ├── RecipeError                 a dial of a recipe is unknown, mistyped or out of range
     ├── RunError                    a run folder cannot be used
@@ -42,6 +46,8 @@ __all__ = [
     "DamagedRunError",
     "EmptyAudioError",
     "EmptyFolderError",
+    "FileNameTextError",
+    "LinkedFolderError",
     "MissingCheckpointError",
     "MissingFolderError",
     "MissingRunError",
@@ -56,9 +62,11 @@ __all__ = [
     "RecipeChangedError",
     "RecipeError",
     "RunError",
+    "SampleRateError",
     "SheetError",
     "SilentAudioError",
     "StudioError",
+    "TooLoudAudioError",
     "TooManyChannelsError",
     "TooShortAudioError",
     "TrainingDivergedError",
@@ -176,8 +184,24 @@ class SilentAudioError(AudioFileError):
     """The file holds nothing above the noise of 16 bits."""
 
 
+class TooLoudAudioError(AudioFileError):
+    """The file holds numbers far over full scale, beside which no other sound would count."""
+
+
 class TooManyChannelsError(AudioFileError):
     """The file has more channels than stereo."""
+
+
+class SampleRateError(AudioFileError):
+    """The file states a rate that no recorder has."""
+
+
+class FileNameTextError(AudioFileError):
+    """The file's name is not text, so no sheet and no manifest can name it."""
+
+
+class LinkedFolderError(AudioFileError):
+    """The folder is reached through a link, which may lead anywhere, and is not entered."""
 
 
 class OptionError(StudioError):

@@ -194,5 +194,6 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise RecipeError("cannot read the recipe", where=file, got=error.strerror, hint="--recipe takes a TOML file") from error
     except UnicodeDecodeError as error:
         raise RecipeError("not a text file", where=file, allowed="UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # tomllib's own error, a number of too many digits, or brackets too deep.
         raise RecipeError("not TOML", where=file, got=str(error), allowed="lines of dial = value") from error

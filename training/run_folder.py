@@ -13,6 +13,7 @@ It does not know the trainer. Nothing here is pickled but the trainer's own stat
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -20,11 +21,12 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import safetensors
 import safetensors.torch
 
+from training.audio_folder import is_folder
 from training.descriptors import NAMES
 from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OutputFailedError, RecipeError
 from training.recipe import SequencerRecipe, recipe_from_dict
@@ -33,7 +35,9 @@ from training.sequencer import Sequencer
 META = "meta.json"
 WEIGHTS = "checkpoint.safetensors"
 LAST = "last.ckpt"
+LOGS = "logs"
 FORMAT = 1
+CLIP_FIELDS = {"path": str, "class": str, "sha256": str, "split": str, "rows": int}
 # The libraries whose version can change the weights or the descriptors.
 VERSIONED = ("torch", "lightning", "numpy", "librosa", "soxr", "starling-live")
 GIT_TIMEOUT_S = 10.0
@@ -124,11 +128,12 @@ def read_meta(folder: Path) -> RunMeta:
         `meta.json` is not what a training writes.
     """
     file = folder / META
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise MissingRunError("no such run folder", where=folder, hint="Train one: python -m training sequencer --audio DIR --out RUN")
     if not file.is_file():
-        if (folder / LAST).exists() or (folder / "logs").is_dir():
-            raise MissingCheckpointError("the run has kept no weights yet", where=folder, hint="Let it reach its first validation")
+        if (folder / LAST).exists() or (folder / LOGS).is_dir():
+            hint = "Let it reach its first validation, or train again with the same --out" if never_kept(folder) else None
+            raise MissingCheckpointError("the run has kept no weights yet", where=folder, hint=hint)
         raise MissingRunError(
             "not a run folder", where=folder, got="no meta.json", hint="A run is what python -m training sequencer writes"
         )
@@ -137,14 +142,48 @@ def read_meta(folder: Path) -> RunMeta:
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise DamagedRunError("not a run of this version", where=file, allowed=f"format {FORMAT}")
         meta = RunMeta(**values)
+        _check_types(meta)
         meta.sequencer_recipe()
     except OSError as error:
         raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
-    except (ValueError, TypeError, RecipeError) as error:
+    except (ValueError, TypeError, RecursionError, RecipeError) as error:
         raise DamagedRunError("not what a training writes", where=file, got=str(error), hint="Train again, or restore the file") from error
     if tuple(meta.descriptors) != NAMES:
         raise DamagedRunError("the run was made for other descriptors", where=file, allowed=", ".join(NAMES))
+    if not len(meta.mean) == len(meta.std) == len(NAMES):
+        got = f"{len(meta.mean)} and {len(meta.std)}"
+        raise DamagedRunError("mean and std do not fit the descriptors", where=file, got=got, allowed=f"{len(NAMES)} numbers each")
     return meta
+
+
+def never_kept(folder: Path) -> bool:
+    """Tell whether a folder holds nothing, or only the logs of a training that ended before it kept anything."""
+    return all(path.name == LOGS and path.is_dir() for path in folder.iterdir())
+
+
+def _check_types(meta: RunMeta) -> None:
+    """Raise TypeError for the first field that is not of the type `RunMeta` says."""
+    for row in dataclasses.fields(RunMeta):
+        if not _fits(getattr(meta, row.name), row.type):
+            raise TypeError(f"{row.name} is not {getattr(row.type, '__name__', row.type)}")
+    for clip in meta.clips:
+        if not all(_fits(clip.get(name), kind) for name, kind in CLIP_FIELDS.items()):
+            raise TypeError(f"a clip needs {', '.join(CLIP_FIELDS)}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is Any:
+        return True
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_fits(item, get_args(kind)[0]) for item in value)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(_fits(item, get_args(kind)[1]) for item in value.values())
+    # bool is an int to Python, and a whole number is a good fraction.
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    if kind is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, kind)
 
 
 def load_sequencer(folder: Path) -> tuple[RunMeta, Sequencer]:
@@ -229,10 +268,16 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit() -> str:
-    """Return the commit of this source tree, or "unknown" where there is no git or no repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """Return the commit of this source tree, with "-dirty" where tracked files differ from it; "unknown" without git or repository."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True)
+        commit = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return answer.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*words: str) -> str:
+    """Return what git says of the repository this file is in. It takes no lock: the user may be at work there."""
+    command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parents[1]), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True).stdout.strip()

@@ -14,7 +14,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import Tensor
 from tqdm import tqdm
 
@@ -137,6 +137,16 @@ class UpdateBar(Callback):
         """Close the bar, however the training ends."""
         if self._bar is not None:
             self._bar.close()
+
+
+class Patience(EarlyStopping):
+    """Stop after so many looks without improvement; the patience is this training's, also where it goes on from a state with another."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the count and the best score of the earlier training, not its patience."""
+        asked = self.patience
+        super().load_state_dict(state_dict)
+        self.patience = asked
 
 
 class KeepLast(Callback):

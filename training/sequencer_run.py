@@ -6,6 +6,7 @@ It does not know the command line, nor the loss (`training.sequencer_module`).
 import dataclasses
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +16,17 @@ from pathlib import Path
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from patches.errors import printable
+from training.audio_folder import is_folder
 from training.descriptors import HOP_FRAMES, NAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
+    DamagedRunError,
     NothingToResumeError,
+    OptionError,
     OutputExistsError,
     OutputFailedError,
     RecipeChangedError,
@@ -30,9 +35,21 @@ from training.errors import (
 from training.licence import audio_licence
 from training.quiet import quiet_lightning
 from training.recipe import SequencerRecipe
-from training.run_folder import FORMAT, LAST, RunMeta, git_commit, library_versions, load_sequencer, read_meta, write_meta, write_run
+from training.run_folder import (
+    FORMAT,
+    LAST,
+    LOGS,
+    RunMeta,
+    git_commit,
+    library_versions,
+    load_sequencer,
+    never_kept,
+    read_meta,
+    write_meta,
+    write_run,
+)
 from training.sequencer_data import FrameSet, HeldOutBatches, SequencerData, read_frames
-from training.sequencer_module import MONITOR, KeepLast, SequencerModule, StopOnInterrupt, UpdateBar
+from training.sequencer_module import MONITOR, KeepLast, Patience, SequencerModule, StopOnInterrupt, UpdateBar
 from training.sequencer_scores import baseline_scores, model_scores
 
 # A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
@@ -43,6 +60,7 @@ THREADS = 1
 LOG_INTERVAL = 10
 # What may differ when a run goes on: how long it goes on.
 FREE_ON_RESUME = ("updates", "patience")
+ANEW = "Its weights can be exported; to train on, start again in another --out"
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,7 @@ def train_sequencer(
     *,
     recipe_name: str = "sequencer",
     resume: bool = False,
-    channels: str = "as_is",
+    channels: str | None = None,
     cache: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainingResult:
@@ -71,14 +89,14 @@ def train_sequencer(
     audio : Path
         Folder of sounds; sub-folders are classes.
     out : Path
-        Run folder: new or empty, or with `resume` one that a training has begun.
+        Run folder: new or empty, or with `resume` one that a training has begun. Logs of one that kept nothing do not count.
     recipe : SequencerRecipe
     recipe_name : str
         For the record.
     resume : bool
         Go on from the last state. The recipe and the audio must be those it began with; `updates` and `patience` may change.
-    channels : str
-        What the patch will be: as_is, mono or stereo. Descriptors are those of the mono mix.
+    channels : str, optional
+        What the patch will be: as_is, mono or stereo; by default as_is, or what the resumed run is. Descriptors are those of the mono mix.
     cache : Path, optional
         Where decoded audio is kept.
     say : callable
@@ -94,24 +112,34 @@ def train_sequencer(
         `out` holds something, and `resume` was not asked for.
     MissingRunError, MissingCheckpointError, DamagedRunError, NothingToResumeError, RecipeChangedError, AudioChangedError
         What is in `out` cannot be gone on with.
+    OptionError
+        `channels` is not what the resumed run is.
     AudioFolderError
         The audio cannot be used.
     OutputFailedError
         The disk refused.
     """
     earlier = _earlier(out, recipe, resume)
-    frames = read_frames(audio, held_out_share=recipe.held_out_share, seed=recipe.seed, channels=channels, cache=cache)
+    rule = channels or (earlier.channel_rule if earlier else "as_is")
+    if earlier is not None and rule != earlier.channel_rule:
+        hint = "Leave it out to go on, or start a new run"
+        raise OptionError("a resumed run keeps its channels", where="--channels", got=rule, allowed=earlier.channel_rule, hint=hint)
+    frames = read_frames(audio, held_out_share=recipe.held_out_share, seed=recipe.seed, channels=rule, cache=cache)
     for path, reason in frames.skipped:
         say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
     if earlier is not None and earlier.content_sha256 != frames.content:
         _name_changed_audio(audio, earlier, frames)
     learn, judge = len(frames.training), len(frames.held_out)
     say(f"{frames.folder.seconds:.0f} s of audio: {learn} clips to learn from, {judge} held out by {frames.split}")
-    meta = earlier or _first_meta(audio, recipe, recipe_name, channels, frames)
-    meta = dataclasses.replace(meta, recipe=recipe.as_dict(), finished=False)
+    meta = earlier or _first_meta(audio, recipe, recipe_name, rule, frames)
+    # The same sounds may have moved.
+    meta = dataclasses.replace(meta, recipe=recipe.as_dict(), audio_folder=str(audio), finished=False)
     try:
         out.mkdir(parents=True, exist_ok=True)
         return _fit(out, recipe, frames, meta, resume=earlier is not None, say=say)
+    except BrokenPipeError:
+        # Whoever read the lines of `say` has gone: the disk did nothing wrong.
+        raise
     except OSError as error:
         raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
 
@@ -145,7 +173,7 @@ def _fit(
         splice_share=recipe.splice_share,
     )
     stop = StopOnInterrupt(data)
-    patience = EarlyStopping(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
+    patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
     with quiet_lightning(), stop.listening():
         trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)])
         trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
@@ -158,7 +186,16 @@ def _fit(
     best, sequencer = load_sequencer(out)
     held_out, training = ([part.frames for part in side] for side in (frames.held_out, frames.training))
     scores = model_scores(sequencer, held_out, HeldOutBatches(held_out), recipe.seed) | baseline_scores(training, held_out)
-    final = dataclasses.replace(best, finished=not interrupted, updates_done=trainer.global_step, training_seconds=seconds, scores=scores)
+    # A resumed run that found nothing better keeps its old weights, but not its old wishes.
+    final = dataclasses.replace(
+        best,
+        recipe=meta.recipe,
+        audio_folder=meta.audio_folder,
+        finished=not interrupted,
+        updates_done=trainer.global_step,
+        training_seconds=seconds,
+        scores=scores,
+    )
     write_meta(out, final)
     return TrainingResult(final, interrupted)
 
@@ -171,7 +208,7 @@ def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback]) -> p
         gradient_clip_val=GRADIENT_NORM,
         num_sanity_val_steps=0,
         log_every_n_steps=LOG_INTERVAL,
-        logger=TensorBoardLogger(out, name="logs", version=""),
+        logger=TensorBoardLogger(out, name=LOGS, version=""),
         callbacks=[*callbacks, KeepLast(out / LAST)],
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -181,8 +218,10 @@ def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback]) -> p
 
 def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None:
     """Return what the run to resume says, or None for a new one; refuse what can be neither."""
+    if is_folder(out) and never_kept(out) and (not resume or any(out.iterdir())):
+        return None
     if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if os.path.lexists(out):
             raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
         return None
     meta = read_meta(out)
@@ -194,10 +233,21 @@ def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None
             raise RecipeChangedError(
                 "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
             )
+    _check_state(out / LAST)
     if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in FREE_ON_RESUME):
         hint = "Export it, or raise updates or patience in the recipe"
         raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
     return meta
+
+
+def _check_state(file: Path) -> None:
+    """Refuse a trainer's state that was cut short or is something else, before any work."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise DamagedRunError("not the state of a training", where=file, got=type(error).__name__, hint=ANEW) from error
+    if not isinstance(state, dict) or not {"state_dict", "optimizer_states", "callbacks", "global_step"} <= state.keys():
+        raise DamagedRunError("not the state of a training", where=file, hint=ANEW)
 
 
 def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None:
@@ -239,7 +289,7 @@ def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels
             for side, parts in frames.sides()
             for part in parts
         ],
-        skipped=[{"path": path.as_posix(), "reason": reason.what} for path, reason in frames.skipped],
+        skipped=[{"path": printable(path.as_posix()), "reason": reason.what} for path, reason in frames.skipped],
         class_names=list(frames.folder.class_names),
         content_sha256=frames.content,
         versions=library_versions(),

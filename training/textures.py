@@ -7,13 +7,15 @@ clips of a smaller one.
 
     OUT/wind/wind_0001.flac ...     mono, 16 bit, 44.1 kHz
     OUT/parameters.csv              file, class, one column per parameter; empty where a class has no such parameter
-    OUT/textures.json               seed, version, length, and what each parameter means
+    OUT/textures.json               seed, version, length, what each parameter means, and the SHA-256 of every clip
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import multiprocessing
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -93,7 +95,7 @@ def make_textures(
     OutputExistsError
         If `out` exists and is not an empty folder.
     OptionError
-        If a value is out of range, or a class is unknown or named twice.
+        If a value is out of range, a class is unknown or named twice, or `out` is the current folder.
     OutputFailedError
         If something could not be written.
 
@@ -102,9 +104,14 @@ def make_textures(
     Any; starts processes of its own if asked to.
     """
     textures = _checked(seed, clips_per_class, seconds, classes, workers)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    # What a link points to is replaced, not the link.
+    target = Path(os.path.realpath(out))
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise OutputExistsError("the output is there already, and is left as it is", where=out, hint="Remove it or choose another --out")
-    with _staged(out) as folder:
+    if target == Path.cwd():
+        # The folder is renamed into its place whole: whoever stands in the old one would stand in a folder that is gone.
+        raise OptionError("the current folder cannot be replaced", where="--out", got=out, hint="Name a folder in it: --out sounds")
+    with _staged(target) as folder:
         jobs = []
         for texture in textures:
             (folder / texture.name).mkdir()
@@ -114,7 +121,7 @@ def make_textures(
             for _ in _made(jobs, workers):
                 bar.update()
         _write_sheet(folder / "parameters.csv", textures, jobs)
-        _write_description(folder / "textures.json", textures, seed, clips_per_class, seconds)
+        _write_description(folder / "textures.json", textures, jobs, clips_per_class)
     return out
 
 
@@ -249,14 +256,16 @@ def _write_sheet(path: Path, textures: Sequence[Texture], jobs: Sequence[Job]) -
         writer.writerows([job.name, job.class_name, *(job.levels.get(column, "") for column in columns)] for job in jobs)
 
 
-def _write_description(path: Path, textures: Sequence[Texture], seed: int, clips_per_class: int, seconds: float) -> None:
+def _write_description(path: Path, textures: Sequence[Texture], jobs: Sequence[Job], clips_per_class: int) -> None:
     description = {
         "version": VERSION,
-        "seed": seed,
+        "seed": jobs[0].seed,
         "sample_rate_hz": SAMPLE_RATE_HZ,
-        "seconds": seconds,
+        "seconds": jobs[0].seconds,
         "clips_per_class": clips_per_class,
         "licence": LICENCE,
+        # By hash, so that the licence is that of these sounds and not of whatever takes their names.
+        "files": {job.name: hashlib.sha256((job.folder / job.name).read_bytes()).hexdigest() for job in jobs},
         "classes": {
             texture.name: {
                 "summary": texture.summary,

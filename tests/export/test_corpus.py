@@ -22,6 +22,7 @@ from export.corpus import (
 from export.errors import EmptyCorpusError
 from training.audio_folder import AudioFolder, Clip, read_audio_folder
 from training.descriptors import ATTRIBUTES, HOP_FRAMES, MFCC_COUNT, NAMES, describe
+from training.sequencer import Sequencer, SequencerStep
 
 RATE_HZ = 44_100
 CROSSFADE = 512
@@ -137,7 +138,7 @@ def test_sounds_past_full_scale_are_turned_down_and_others_are_kept_bit_for_bit(
 
 
 def test_nothing_long_enough_is_refused():
-    with pytest.raises(EmptyCorpusError, match="2560 samples and up"):
+    with pytest.raises(EmptyCorpusError, match="2048 samples and up"):
         build_corpus([Piece(clip("a/0", 0.03), 0, 1323)], RATE_HZ, CROSSFADE)
 
 
@@ -172,6 +173,48 @@ def test_the_npz_holds_what_the_patch_format_says_and_no_objects(sounds, cache):
     assert np.allclose(arrays["prime"][0], (corpus.descriptors[first] - mean) / std, atol=1e-5)
     assert np.array_equal(arrays["prime"], prime_of(corpus, mean, std))
     assert content == to_npz(corpus, mean, std)
+
+
+def test_a_whole_file_of_the_least_length_is_one_unit():
+    for samples, units in ((2047, 0), (2048, 1)):
+        piece = Piece(clip("a/0", samples / RATE_HZ + 1e-6), 0, samples)
+        assert len(piece.clip.audio) == samples
+        if units:
+            assert len(build_corpus([piece], RATE_HZ, CROSSFADE).start_frames) == units
+        else:
+            with pytest.raises(EmptyCorpusError):
+                build_corpus([piece], RATE_HZ, CROSSFADE)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 10.0])
+def test_more_classes_than_fit_give_fewer_classes_and_a_unit_of_each(seconds):
+    pieces = choose_pieces(folder_of(*(clip(f"{index:02d}/a", 1.5) for index in range(60))), seconds)
+    corpus = build_corpus(pieces, RATE_HZ, CROSSFADE)
+    assert len(corpus.spans) == len(pieces) < 60
+    assert corpus.seconds == pytest.approx(seconds, abs=0.001)
+
+
+def rows_of(heading):
+    page = (Path(__file__).parents[2] / "docs" / "patch-format.md").read_text(encoding="utf-8")
+    table = page.split(f"## {heading}\n")[1].split("\n#")[0]
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| `")]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_page_of_the_format_names_every_tensor_and_array():
+    step = SequencerStep(Sequencer(hidden_size=7, layers=2, components=5, head="mixture"))
+    sizes = {"L": 2, "H": 7, "K": 5}
+    said = rows_of("The sequencer of a mosaic")
+    shapes = step.input_shapes() | step.output_shapes()
+    assert list(said) == list(shapes)
+    assert {name: tuple(int(sizes.get(n, n)) for n in row[0].split(", ")) for name, row in said.items()} == shapes
+    corpus = build_corpus([Piece(clip("a/0", 1), 0, RATE_HZ)], RATE_HZ, CROSSFADE)
+    arrays = np.load(io.BytesIO(to_npz(corpus, corpus.descriptors.mean(0), corpus.descriptors.std(0))), allow_pickle=False)
+    sizes = {"N": len(corpus.start_frames), "P": len(arrays["prime"])}
+    said = rows_of("The corpus of a mosaic")
+    assert {name: (row[0], tuple(int(sizes.get(n, n)) for n in row[1].split(", "))) for name, row in said.items()} == {
+        name: (str(arrays[name].dtype), arrays[name].shape) for name in arrays
+    }
 
 
 def test_the_order_of_columns_is_that_of_the_patch_format():

@@ -30,6 +30,9 @@ def test_a_run_becomes_a_patch_and_nothing_else_is_said(run, tmp_path):
         (["{run}", "--slug", "Tiny!"], "--slug: cannot name a patch; got 'Tiny!'"),
         (["{run}", "--slug", "taken"], "taken"),
         (["{run}", "--slug", "tiny", "--corpus", "none"], "none"),
+        (["x" * 300, "--slug", "tiny"], "no such run folder"),
+        (["{run}", "--slug", "tiny", "--corpus", "x" * 300], "no such folder of audio"),
+        (["{run}", "--slug", "tiny", "--name", "a\nb"], "--name: cannot stand in a manifest"),
     ],
 )
 def test_a_mistake_is_one_line_and_no_traceback(run, tmp_path, monkeypatch, capsys, arguments, said):
@@ -60,10 +63,12 @@ def test_options_reach_the_export_and_what_fails_is_one(monkeypatch, capsys):
 
     monkeypatch.setattr("export.mosaic.export_mosaic", fail)
     assert main(["r", "--slug", "s", "--name", "N", "--summary", "S", "--corpus", "c", "--corpus-seconds", "9", "--replace"]) == 1
+    assert main(["r", "--slug", "s", "--author", "A", "--author", "B", "--channels", "mono"]) == 1
+    assert (asked[1].authors, asked[1].channels) == (("A", "B"), "mono")
     request = asked[0]
     assert (request.run, request.slug, request.out) == (Path("r"), "s", user_folder())
     assert (request.name, request.summary, request.corpus, request.corpus_seconds, request.replace) == ("N", "S", Path("c"), 9.0, True)
-    assert capsys.readouterr().err == "export: error: strayed\n"
+    assert capsys.readouterr().err == "export: error: strayed\n" * 2
 
 
 def test_ctrl_c_is_no_traceback(monkeypatch, capsys):

@@ -8,13 +8,16 @@ import pytest
 import soundfile
 
 from export.errors import AudioGoneError, CorpusChangedError, SlugError, VerificationError
+from export.licence import SOUNDS, WEIGHTS, authors_of, licence_text
 from export.mosaic import CONTROLS, Request, export_mosaic, shortened
 from export.verify import open_session
 from patches.errors import PatchExistsError
+from patches.manifest import Licence
 from patches.reader import read_bytes
 from patches.validate import validate
 from training.audio_folder import read_audio_folder
-from training.errors import MissingFolderError, MissingRunError, NoUsableAudioError, SheetError
+from training.errors import MissingFolderError, MissingRunError, NoUsableAudioError, OptionError, SheetError
+from training.licence import CC0, USER_SUPPLIED
 from training.run_folder import read_meta
 
 
@@ -49,7 +52,7 @@ def exported(patch, monkeypatch):
 def test_the_patch_is_valid_and_says_where_it_comes_from(patch, run):
     manifest, meta = validate(patch), read_meta(run)
     assert (manifest.slug, manifest.kind, manifest.name, patch.name) == ("tiny", "mosaic", "Tiny", "tiny")
-    assert manifest.authors == ("Starling",)
+    assert manifest.authors == ("unknown",)
     assert manifest.origin.checkpoint_sha256 == meta.checkpoint_sha256
     assert manifest.origin.checkpoint_sha256 == hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
     assert manifest.origin.scores["validation_nll"] == pytest.approx(meta.scores["validation_nll"], abs=1e-6)
@@ -190,16 +193,52 @@ def test_the_licence_follows_the_sounds(patch, run, sounds, cache, tmp_path):
     assert dataclasses.astuple(validate(patch).licence) == ("MIT", "user-supplied", "user-supplied")
     assert "supplied by its maker" in (patch / "LICENSE").read_text()
     audio = shutil.copytree(sounds, tmp_path / "audio")
-    (audio / "textures.json").write_text('{"licence": "CC0-1.0"}')
-    names = [clip.path.as_posix() for clip in read_audio_folder(audio, 44_100, cache=cache).clips]
-    (audio / "parameters.csv").write_text("file,class\n" + "".join(f"{name},x\n" for name in names))
+    files = {clip.path.as_posix(): clip.sha256 for clip in read_audio_folder(audio, 44_100, cache=cache).clips}
+    (audio / "textures.json").write_text(json.dumps({"licence": "CC0-1.0", "files": files}))
     folder = export_mosaic(request(run, tmp_path, corpus=audio), cache=cache)
     # The sounds are free, the weights are still those of other sounds.
     assert dataclasses.astuple(validate(folder).licence) == ("MIT", "user-supplied", "CC0-1.0")
-    assert "supplied by its maker" in (folder / "LICENSE").read_text()
+    said = (folder / "LICENSE").read_text()
+    assert "sounds of this patch are dedicated to the public domain" in said
+    assert "rights in the weights are those in these other sounds" in said
     (audio / "textures.json").write_text("{")
     with pytest.raises(SheetError, match=r"textures\.json"):
         export_mosaic(request(run, tmp_path, corpus=audio, replace=True), cache=cache)
+
+
+@pytest.mark.parametrize("weights", [CC0, USER_SUPPLIED])
+@pytest.mark.parametrize("data", [CC0, USER_SUPPLIED])
+def test_other_sounds_have_a_sentence_of_their_own(weights, data):
+    licence = Licence("MIT", weights, data)
+    assert licence_text(licence, other_sounds=True).startswith(SOUNDS[data] + WEIGHTS[weights])
+    assert ("learned from other sounds" in licence_text(licence)) == (weights != data)
+    assert authors_of(licence, ("Ada",)) == ("Ada",)
+    assert authors_of(licence, ()) == (("Starling",) if weights == data == CC0 else ("unknown",))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "x" * 90}, "--name: .*1 to 80"),
+        ({"name": "a\nb"}, "--name"),
+        ({"summary": ""}, "--summary"),
+        ({"authors": ("A", "\x1b")}, "--author"),
+        ({"authors": ("A",) * 33}, "--author: too many"),
+    ],
+)
+def test_text_that_no_manifest_takes_is_refused_before_any_work(run, tmp_path, monkeypatch, change, said):
+    monkeypatch.setattr("export.mosaic.load_sequencer", lambda run: pytest.fail("the run was opened"))
+    with pytest.raises(OptionError, match=said) as caught:
+        export_mosaic(request(run, tmp_path, **change))
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.usefixtures("exported")
+def test_channels_and_authors_may_be_named(run, sounds, cache, tmp_path):
+    audio = shutil.copytree(sounds, tmp_path / "audio")
+    soundfile.write(audio / "stereo.wav", 0.1 * np.random.default_rng(0).standard_normal((44_100, 2)), 44_100)
+    manifest = validate(export_mosaic(request(run, tmp_path, corpus=audio, channels="stereo", authors=("Ada", "Bo")), cache=cache))
+    assert (manifest.audio.channels, manifest.authors) == (2, ("Ada", "Bo"))
 
 
 def test_a_long_summary_fits_the_manifest():

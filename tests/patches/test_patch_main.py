@@ -88,7 +88,7 @@ def test_every_hostile_patch_is_one_line_and_code_1(run: Run, hostile_folder: Pa
 def test_install(run: Run, library_folders: Folders, patch: Path) -> None:
     assert run("install", str(patch)) == (0, f"installed {library_folders[1] / 'tiny'}\n", "")
     code, out, err = run("install", str(patch))
-    assert (code, out, is_one_error(err)) == (1, "", True)
+    assert (code, out, is_one_error(err)) == (2, "", True)
     assert "--replace" in err
     assert run("install", "--replace", str(patch))[0] == 0
     assert run("validate", "tiny")[0] == 0
@@ -108,6 +108,7 @@ def test_install(run: Run, library_folders: Folders, patch: Path) -> None:
         ("validate", __file__),
         ("validate", "x" * 5000),
         ("install", "nowhere"),
+        ("install", ""),
         ("install", __file__),
         ("list", "--yaml"),
         ("list", "--y\nz"),

@@ -1,8 +1,10 @@
 import filecmp
 import hashlib
 import importlib.util
+import os
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,43 @@ def test_a_wav_written_into_a_pipe_is_whole(read, sounds):
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(bytes(content))
     assert len(read(sounds).clips[0].audio) == 2000
+
+
+@pytest.mark.parametrize(
+    ("audio", "rate_hz", "error"),
+    [
+        (3e4 * tone(), RATE_HZ, errors.TooLoudAudioError),
+        (tone(), 1, errors.SampleRateError),
+        (tone(), 400_000, errors.SampleRateError),
+    ],
+)
+def test_numbers_that_are_no_sound_are_skipped(read, sounds, audio, rate_hz, error):
+    write(sounds / "good.wav", 100.0 * tone(), subtype="FLOAT")
+    write(sounds / "bad.wav", audio, rate_hz, subtype="FLOAT")
+    folder = read(sounds)
+    assert [clip.path.name for clip in folder.clips] == ["good.wav"]
+    assert [type(reason) for _, reason in folder.skipped] == [error]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names and pipes")
+def test_pipes_linked_folders_and_names_that_are_no_text_are_skipped(read, sounds, tmp_path):
+    write(sounds / "good.wav", tone())
+    write(tmp_path / "elsewhere" / "a.wav", tone())
+    (sounds / "linked").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(sounds / "pipe.wav")
+    shutil.copy(sounds / "good.wav", os.fsencode(sounds) + b"/\xff.wav")
+    folder = read(sounds)
+    assert [clip.path.name for clip in folder.clips] == ["good.wav"]
+    assert {os.fsencode(path): type(reason) for path, reason in folder.skipped} == {
+        b"linked": errors.LinkedFolderError,
+        b"pipe.wav": errors.UnreadableAudioError,
+        b"\xff.wav": errors.FileNameTextError,
+    }
+
+
+def test_a_name_longer_than_the_system_takes_is_no_folder(read, tmp_path):
+    with pytest.raises(errors.MissingFolderError):
+        read(tmp_path / ("x" * 300))
 
 
 # --- what is read ---

@@ -44,6 +44,8 @@ def test_a_whole_number_is_a_good_fraction(tmp_path):
         ("learning_rate = nan", ("out of range", "learning_rate", "nan", "1e-06 .. 0.1")),
         ("learning_rate = inf", ("out of range", "learning_rate", "inf", "1e-06 .. 0.1")),
         ('head = "median"', ("out of range", "head", "'median'", "mixture | mean")),
+        ("layers = " + "[" * 20_000, ("not TOML", "dial = value")),
+        ("layers = " + "9" * 5000, ("not TOML", "dial = value")),
         ("layers 3", ("not TOML", "dial = value")),
     ],
 )

@@ -16,13 +16,15 @@ from training.errors import (
     MissingCheckpointError,
     MissingRunError,
     NothingToResumeError,
+    OptionError,
     OutputExistsError,
     RecipeChangedError,
     TrainingDivergedError,
 )
 from training.recipe import read_recipe
-from training.run_folder import load_sequencer, read_meta
+from training.run_folder import git_commit, load_sequencer, read_meta
 from training.sequencer_data import WindowBatches
+from training.sequencer_module import Patience
 from training.sequencer_run import train_sequencer
 
 RECIPE = read_recipe().with_changes(
@@ -182,6 +184,61 @@ def test_another_recipe_cannot_go_on(copy, audio, cache):
         train_sequencer(audio, copy, RECIPE.with_changes(batch_size=9, updates=40), resume=True, cache=cache)
 
 
+def test_a_resumed_run_has_its_own_patience(copy, audio, cache, monkeypatch):
+    heard = []
+    monkeypatch.setattr(Patience, "on_fit_end", lambda self, *_: heard.append(self.patience))
+    train_sequencer(audio, copy, RECIPE.with_changes(updates=40, patience=77), resume=True, cache=cache)
+    assert heard == [77]
+
+
+def test_a_resumed_run_that_finds_nothing_better_keeps_its_new_wishes(copy, audio, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.sequencer_run.write_run", lambda *_: pytest.fail("something better was found"))
+    monkeypatch.setattr("training.sequencer_module.gaussian_nll", lambda *_: 1e9)
+    monkeypatch.setattr("training.sequencer_scores.Errors.nll", property(lambda self: 1e9))
+    moved = shutil.copytree(audio, tmp_path / "moved")
+    meta = train_sequencer(moved, copy, RECIPE.with_changes(updates=40, patience=88), resume=True, cache=cache).meta
+    assert read_meta(copy) == meta
+    assert (meta.recipe["updates"], meta.recipe["patience"], meta.audio_folder) == (40, 88, str(moved))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_training_that_kept_nothing_is_no_run(audio, cache, tmp_path, resume):
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    recipe = RECIPE.with_changes(updates=2, validation_interval=1)
+    assert train_sequencer(audio, tmp_path / "run", recipe, resume=resume, cache=cache).meta.updates_done == 2
+
+
+def test_other_channels_cannot_go_on(copy, audio, cache):
+    with pytest.raises(OptionError, match=r"--channels.*allowed: as_is") as caught:
+        train_sequencer(audio, copy, RECIPE.with_changes(updates=40), resume=True, channels="stereo", cache=cache)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_state_cut_short_is_named(copy, audio, cache, share):
+    content = (copy / "last.ckpt").read_bytes()
+    (copy / "last.ckpt").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DamagedRunError, match=r"last\.ckpt: not the state"):
+        train_sequencer(audio, copy, RECIPE.with_changes(updates=40), resume=True, cache=cache)
+
+
+def test_a_reader_that_goes_away_is_no_disk_error(audio, cache, tmp_path):
+    def gone(line):
+        if line.startswith("update "):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        train_sequencer(audio, tmp_path / "run", RECIPE.with_changes(updates=1, validation_interval=1), cache=cache, say=gone)
+
+
+def test_a_changed_source_tree_is_said(monkeypatch):
+    answers = {"rev-parse": "abc", "status": " M file"}
+    monkeypatch.setattr("training.run_folder._git", lambda word, *_: answers[word])
+    assert git_commit() == "abc-dirty"
+    answers["status"] = ""
+    assert git_commit() == "abc"
+
+
 def test_other_audio_cannot_go_on(copy, audio, cache, tmp_path):
     changed = shutil.copytree(audio, tmp_path / "changed")
     sound, rate = soundfile.read(changed / "hum" / "2.wav")
@@ -212,6 +269,15 @@ def test_a_diverged_training_says_so(audio, cache, tmp_path, monkeypatch):
         (lambda run: [shutil.rmtree(run), run.mkdir()], MissingRunError, "not a run folder"),
         (lambda run: (run / "meta.json").write_text("{"), DamagedRunError, "meta.json"),
         (lambda run: (run / "meta.json").write_text("[]"), DamagedRunError, "format 1"),
+        (lambda run: (run / "meta.json").write_text("[" * 100_000), DamagedRunError, "not what a training writes"),
+        (lambda run: edit(run, clips=5), DamagedRunError, "clips"),
+        (lambda run: edit(run, clips=[{"path": "a"}]), DamagedRunError, "a clip needs"),
+        (lambda run: edit(run, mean=[1, 2]), DamagedRunError, "mean and std"),
+        (lambda run: edit(run, std=[True] * 39), DamagedRunError, "std is not"),
+        (lambda run: edit(run, sample_rate_hz="x"), DamagedRunError, "sample_rate_hz is not int"),
+        (lambda run: edit(run, scores=None), DamagedRunError, "scores"),
+        (lambda run: edit(run, descriptors=None), DamagedRunError, "descriptors"),
+        (lambda run: edit(run, audio_folder=3), DamagedRunError, "audio_folder is not str"),
         (lambda run: edit(run, format=2), DamagedRunError, "format 1"),
         (lambda run: edit(run, surprise=1), DamagedRunError, "surprise"),
         (lambda run: edit(run, recipe=RECIPE.as_dict() | {"layers": 99}), DamagedRunError, "layers"),

@@ -121,6 +121,7 @@ def test_files_sheet_and_description_agree(made):
     assert set(description["classes"]) == set(TEXTURES)
     assert description["licence"] == "CC0-1.0"
     assert description["seed"] == 5
+    assert description["files"] == {name: hashlib.sha256((made / name).read_bytes()).hexdigest() for name in audio}
     for row in rows:
         own = description["classes"][row["class"]]["parameters"]
         clip = int(row["file"][-9:-5]) - 1
@@ -167,6 +168,23 @@ def test_what_is_there_is_left_alone(tmp_path):
 def test_an_empty_folder_is_filled(tmp_path):
     (tmp_path / "empty").mkdir()
     assert len(digest(make_textures(tmp_path / "empty", clips_per_class=1, seconds=0.5, classes=["fire"]))) == 3
+
+
+def test_a_link_to_an_empty_folder_stays_a_link(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    make_textures(tmp_path / "link", clips_per_class=1, seconds=0.5, classes=["fire"])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "empty" / "textures.json").is_file()
+
+
+def test_the_current_folder_and_a_name_too_long_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.OptionError, match="--out"):
+        make_textures(Path(), clips_per_class=1, seconds=0.5)
+    with pytest.raises(errors.OutputFailedError):
+        make_textures(Path("x" * 300), clips_per_class=1, seconds=0.5, classes=["fire"])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), soundfile.SoundFileRuntimeError("write failed")])

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 import soundfile
 
 from training.__main__ import main
+from training.errors import StudioError
 from training.recipe import read_recipe
 from training.sequencer_run import TrainingResult
 
@@ -38,6 +40,57 @@ def test_a_mistake_is_one_line_and_no_traceback(tmp_path, monkeypatch, capsys, a
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("option", ["--audio", "--out"])
+def test_a_name_longer_than_the_system_takes_is_no_traceback(tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", 0.1 * np.random.default_rng(0).standard_normal(88_200), 44_100)
+    places = {"--audio": ".", "--out": "run"} | {option: "x" * 300}
+    assert main(["sequencer", *(word for place in places.items() for word in place)]) in (1, 2)
+    assert capsys.readouterr().err.startswith("training: error: ")
+
+
+def test_what_a_terminal_would_obey_is_escaped(capsys, monkeypatch):
+    def fail(arguments, say):
+        say("skipped \x1b[2J.wav")
+        raise StudioError("no\x1b[2J")
+
+    monkeypatch.setattr("training.commands.run_command", fail)
+    assert main([]) == 1
+    assert tuple(capsys.readouterr()) == ("skipped \\x1b[2J.wav\n", "training: error: no\\x1b[2J\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no shell pipes")
+def test_ascii_terminals_and_readers_that_go_away():
+    code = (
+        "import sys, training.commands as c, training.__main__ as m\nc.run_command = lambda _, say: say('\u03c3' * 9)\nsys.exit(m.main())"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "\\u03c3" * 9 + "\n", "")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as out:
+        gone = subprocess.run([sys.executable, "-c", code], stdout=out, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (gone.returncode, gone.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("package", ["training", "export"])
+def test_ctrl_c_while_importing_is_no_traceback(package):
+    module = {"training": "training.commands", "export": "export.mosaic"}[package]
+    code = (
+        "import sys, importlib.abc\n"
+        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        f"from {package}.__main__ import main\n"
+        "sys.exit(main(['run', '--slug', 's']))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (answer.returncode, answer.stderr) == (130, f"{package}: stopped\n")
+
+
 def test_ctrl_c_anywhere_is_no_traceback(tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
@@ -45,6 +98,20 @@ def test_ctrl_c_anywhere_is_no_traceback(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.sequencer_run.train_sequencer", interrupted)
     assert main(["sequencer", "--audio", str(tmp_path), "--out", str(tmp_path / "run")]) == 130
     assert capsys.readouterr().err == "training: stopped\n"
+
+
+def test_a_start_that_kept_nothing_is_resumed_afresh(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def train(*arguments, **options):
+        asked.append((arguments, options))
+        raise StudioError("enough")
+
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    monkeypatch.setattr("training.sequencer_run.train_sequencer", train)
+    assert main(["sequencer", "--audio", str(tmp_path), "--out", str(tmp_path / "run"), "--resume"]) == 1
+    assert asked[0][0][2] == read_recipe()
+    assert "nothing was kept there yet" in capsys.readouterr().out
 
 
 def test_options_reach_the_training(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,66 @@
+"""What the README shows is there and works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from realtime.__main__ import parser
+from realtime.setup import parse_setting, read_rack
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(module: str) -> list[list[str]]:
+    """Arguments of every `python -m module` line of the README."""
+    lines = re.findall(rf"^ +python -m {module} ?([^#\n]*)", TEXT, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize("arguments", commands("realtime"), ids=" ".join)
+def test_stage_commands(arguments: list[str]) -> None:
+    options = parser().parse_args(arguments)
+    for text in options.set:
+        parse_setting(text)
+
+
+@pytest.mark.parametrize("arguments", commands("training"), ids=" ".join)
+def test_studio_commands(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Understood as typed: what is missing here is only the folder of sounds."""
+    from training.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] == "textures":
+        arguments = [*arguments, "--clips-per-class", "1", "--seconds", "1"]
+        assert main(arguments) == 0
+    else:
+        assert main(arguments) == 2
+        assert arguments[arguments.index("--audio") + 1] in capsys.readouterr().err
+
+
+def test_there_are_commands_to_test() -> None:
+    assert len(commands("realtime")) >= 6
+    assert len(commands("training")) >= 1
+
+
+def test_rack(tmp_path: Path) -> None:
+    shown = re.search(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    assert shown is not None
+    path = tmp_path / "show.toml"
+    path.write_text(shown[1], encoding="utf-8")
+    assert read_rack(path).decks[0].patch == "field"
+
+
+def test_links_and_tree_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+    tree = TEXT.split("## The tree")[1].split("```")[1]
+    folder = ROOT
+    for line in tree.strip().splitlines():
+        names = re.findall(r"[a-z_]+(?:\.py|/)", line.split("  ")[0] if not line.startswith("  ") else line.strip().split("   ")[0])
+        if not line.startswith("  "):
+            folder = ROOT / names[0]
+        for name in names:
+            assert (folder / name).exists() or (ROOT / name).exists(), line
