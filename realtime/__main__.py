@@ -1,6 +1,7 @@
 """`python -m realtime`: parse, wire, exit."""
 
 import argparse
+import contextlib
 import secrets
 import shutil
 import signal
@@ -71,6 +72,11 @@ def main(argv: list[str] | None = None) -> int:
         return _fail("stopped; nothing was written", 1)
     except BrokenPipeError:
         return 1
+    finally:
+        # What is still buffered for a pipe that is gone must not become an error at exit.
+        with contextlib.suppress(OSError, ValueError):
+            if sys.stdout is not None:
+                sys.stdout.flush()
 
 
 def _fail(text: str, code: int) -> int:
@@ -169,12 +175,19 @@ def _play(arguments: argparse.Namespace) -> int:
         )
     )
     with Instance(), engine:
-        print(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends", flush=True)
+        _show(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends")
         _load(engine, setup)
         failed = _follow(engine, stop, arguments.seconds, headless=arguments.headless)
         last = engine.snapshot()
-    print("\n".join(summary(last)))
+    _show("\n".join(summary(last)))
     return _fail(failed, 1) if failed else 0
+
+
+def _show(text: str, end: str = "\n", *, error: bool = False) -> None:
+    """Print while the show runs: a terminal or pipe that is gone must not end it."""
+    # A ValueError is a closed file; Python has no stream at all (None) when it was started with a closed one.
+    with contextlib.suppress(OSError, ValueError):
+        print(text, end=end, file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def _load(engine: "Engine", setup: "Setup") -> None:
@@ -199,7 +212,7 @@ def _follow(engine: "Engine", stop: threading.Event, seconds: float | None, *, h
     """Show the status until the end; returns why it failed when no deck ever played."""
     from realtime.status import status_line
 
-    live = sys.stdout.isatty() and not headless
+    live = sys.stdout is not None and sys.stdout.isatty() and not headless
     interval = STATUS_S if live else PLAIN_STATUS_S
     shown: dict[int, str] = {}
     notice = ""
@@ -210,22 +223,22 @@ def _follow(engine: "Engine", stop: threading.Event, seconds: float | None, *, h
             break
         if engine.notice != notice:
             notice = engine.notice
-            print(f"{_CLEAR if live else ''}{notice}", file=sys.stderr)
+            _show(f"{_CLEAR if live else ''}{notice}", error=True)
         for deck in snapshot.decks:
             if deck.error != shown.get(deck.number, ""):
                 shown[deck.number] = deck.error
-                print(f"{_CLEAR if live else ''}deck {deck.number + 1}: {deck.error or 'plays again'}")
+                _show(f"{_CLEAR if live else ''}deck {deck.number + 1}: {deck.error or 'plays again'}")
         if all(deck.state == "failed" for deck in snapshot.decks):
             return "; ".join(f"deck {deck.number + 1}: {deck.error}" for deck in snapshot.decks)
         if live:
-            print(_CLEAR + status_line(snapshot, shutil.get_terminal_size().columns - 1), end="", flush=True)
+            _show(_CLEAR + status_line(snapshot, shutil.get_terminal_size().columns - 1), end="")
         elif not headless and waited >= interval:
-            print(status_line(snapshot, 400), flush=True)
+            _show(status_line(snapshot, 400))
             waited = 0.0
         stop.wait(STATUS_S)
         waited += STATUS_S
     if live:
-        print()
+        _show("")
     return ""
 
 

@@ -70,6 +70,17 @@ def test_ctrl_c_ends_clean() -> None:
     assert "underruns" in out
 
 
+@pytest.mark.parametrize("end", ["| head -1", ">&-", "> /dev/full"])
+def test_a_lost_terminal_does_not_end_the_show(end: str) -> None:
+    code = "import sys; from realtime.__main__ import main; code = main(); print('code', code, file=sys.stderr)"
+    command = f"'{sys.executable}' -c \"{code}\" tiny --device null --seconds 2 {end}"
+    started = time.monotonic()
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "code 0" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - started > 2.0
+
+
 def test_decks_end_when_the_host_is_killed() -> None:
     command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", "--headless"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
