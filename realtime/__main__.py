@@ -148,8 +148,9 @@ _BAR = "{desc} {percentage:3.0f}%|{bar}| {n:.1f}/{total:.1f} s [{elapsed}<{remai
 def _play(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     # Before anything else is imported: a Ctrl-C that falls into an import can get lost there. It ends the start as clean as the show.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
     from realtime.engine import Engine, EngineConfig
     from realtime.instance import Instance
     from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
@@ -163,6 +164,7 @@ def _play(arguments: argparse.Namespace) -> int:
         if value is not None and not low <= value <= high:
             raise OptionError(name, got=f"{value:g}", allowed=f"{low:g} to {high:g}")
     setup = _setup(arguments)
+    _check(setup)
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(2**31)
     engine = Engine(
         EngineConfig(
@@ -181,6 +183,18 @@ def _play(arguments: argparse.Namespace) -> int:
         last = engine.snapshot()
     _show("\n".join(summary(last)))
     return _fail(failed, 1) if failed else 0
+
+
+def _check(setup: "Setup") -> None:
+    """Refuse what cannot be played before a device is opened for it."""
+    from patches.library import find
+    from patches.reader import read_manifest
+    from realtime.controls import DECK_CONTROLS, check_patch_values
+    from realtime.controls import find as find_control
+
+    for number, deck in enumerate(setup.decks):
+        own = [(control, value) for control, value in deck.controls if not find_control(DECK_CONTROLS, control)]
+        check_patch_values(number, read_manifest(find(deck.patch)), own)
 
 
 def _show(text: str, end: str = "\n", *, error: bool = False) -> None:

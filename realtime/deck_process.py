@@ -51,12 +51,12 @@ def run(block_name: str, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     block = SharedBlock.attach(block_name)
     deck = DeckProcess(block, pipe)
-    # A pipe that ends means that the host is gone: nobody to play for.
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         try:
             deck.serve()
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
+            # The host is gone without a goodbye: nobody to play for, and nobody else to remove the block.
+            block.adopt()
         except Exception as error:  # noqa: BLE001 - whatever a voice does wrong, the host is told and starts another process
             deck.say(event="broken", error=f"{type(error).__name__}: {error}")
     deck.release()

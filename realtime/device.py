@@ -198,12 +198,11 @@ class PortAudioOutput:
 
     def abandon(self, limit_s: float) -> bool:
         """See `Output.abandon`."""
-        if self._closing is not None:
-            return False
-        # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone: it must not try at exit.
-        atexit.unregister(self._sounddevice._exit_handler)
-        self._closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
-        self._closing.start()
+        if self._closing is None:
+            # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone: it must not try at exit.
+            atexit.unregister(self._sounddevice._exit_handler)
+            self._closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
+            self._closing.start()
         self._closing.join(limit_s)
         return not self._closing.is_alive()
 

@@ -36,6 +36,7 @@ DEVICE_LOST_S = 2.0
 FIRST_CALL_S = 10.0
 """Some devices (Bluetooth) take seconds to begin."""
 CLOSE_LIMIT_S = 2.0
+GIVE_UP_DEVICE_S = 3.0
 STUMBLE_S = 0.1
 
 
@@ -255,8 +256,11 @@ class Engine:
         limit_s = DEVICE_LOST_S if callbacks else FIRST_CALL_S
         if output is None or now - self._called_s < limit_s:
             return
-        self._called_s = now
-        if output.abandon(CLOSE_LIMIT_S):
+        # A close that does not return belongs to a server that is dead: after so long nothing of it will call again.
+        let_go = output.abandon(CLOSE_LIMIT_S)
+        self._device_watched_s = time.monotonic()
+        if let_go or now - self._called_s > GIVE_UP_DEVICE_S:
+            self._called_s = self._device_watched_s
             self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE} until Starling is started again"
             replacement = NullOutput(self.block.sample_rate_hz, output.block_frames or int(self.block.words[at.W_BLOCK_FRAMES]))
             # The new thread has a priority of its own to ask for.

@@ -4,6 +4,8 @@ Owner: the host creates and removes it; deck processes attach by name. Who write
 """
 
 import contextlib
+import os
+from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -43,6 +45,15 @@ class SharedBlock:
     def create(cls, sample_rate_hz: int) -> "SharedBlock":
         """Memory other processes can attach to, ready to mix silence. The caller closes it."""
         memory = _Memory(create=True, size=at.BLOCK_BYTES)
+        descriptor = getattr(memory, "_fd", -1)
+        if hasattr(os, "posix_fallocate") and descriptor >= 0:
+            # Pages that are promised and not there end the process when they are first touched; better an error now.
+            try:
+                os.posix_fallocate(descriptor, 0, at.BLOCK_BYTES)
+            except OSError:
+                memory.unlink()
+                memory.close()
+                raise
         block = cls(_words(memory), memory, owner=True)
         block._initialise(sample_rate_hz)
         return block
@@ -113,6 +124,10 @@ class SharedBlock:
         start = at.ring_floats(deck, ring) + at.RF_CONTROLS
         return self.floats[start : start + at.MAX_CONTROLS]
 
+    def adopt(self) -> None:
+        """Take over from an owner that is gone: `close` removes the memory."""
+        self._owner = True
+
     def close(self) -> None:
         """Let go of the memory; the owner also removes it. The views must not be used afterwards."""
         self.words = np.zeros(0, np.int64)
@@ -121,7 +136,11 @@ class SharedBlock:
             return
         memory, self._memory = self._memory, None
         if self._owner:
-            memory.unlink()
+            try:
+                memory.unlink()
+            except FileNotFoundError:
+                # Somebody cleaned up; the books of what is to be removed at exit must know.
+                resource_tracker.unregister("/" + memory.name.lstrip("/"), "shared_memory")
         memory.close()
 
 

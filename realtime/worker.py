@@ -52,7 +52,14 @@ class Worker:
         self.pipe, theirs = context.Pipe()
         # Daemonic: ended with the host whatever happens to it.
         self._process = context.Process(target=deck_process.run, args=(block_name, theirs), daemon=True, name="starling-deck")
-        self._process.start()
+        # Ctrl-C goes to the whole group of the terminal. The mask is inherited, so it is already blocked while Python starts there.
+        signals = {signal.SIGINT} if hasattr(signal, "pthread_sigmask") else set()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals) if signals else None
+        try:
+            self._process.start()
+        finally:
+            if before is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.state = State.STARTING
         self.since_s = time.monotonic()
