@@ -19,6 +19,7 @@ START_LIMIT_S = 60.0
 """The same for the process itself: a first start compiles every kernel."""
 
 
+FINISH_WAIT_S = 2.0
 KILL_WAIT_S = 0.5
 """The system takes milliseconds to end a killed process."""
 
@@ -127,10 +128,11 @@ class Worker:
         return True
 
     def finish(self) -> None:
-        """Ask it to end; `kill` what does not within a second."""
+        """Ask it to end; `kill` what does not within `FINISH_WAIT_S`."""
         self.say(do="quit")
-        self._process.join(1.0)
+        self._process.join(FINISH_WAIT_S)
         self.kill()
+        self._process.join(FINISH_WAIT_S)
 
 
 def connections(workers: list[Worker]) -> list[Connection]:
