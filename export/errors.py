@@ -8,13 +8,26 @@
         ├── SlugError               the slug cannot name a patch
         ├── AudioGoneError          the run's audio folder, or a file of it, is not there
         ├── CorpusChangedError      a file is not the one the run learned from
+        ├── CodecExportError        the codec cannot be exported so
+        ├── OtherCodecError         the codec is not the one the run's tokens were made with
+        ├── DatasetGoneError        the run's dataset is not there, or is another one
         ├── EmptyCorpusError        no sound is long enough for one unit
         └── VerificationError       the exported model does not repeat the trained one
 """
 
 from training.errors import StudioError
 
-__all__ = ["AudioGoneError", "CorpusChangedError", "EmptyCorpusError", "ExportError", "SlugError", "VerificationError"]
+__all__ = [
+    "AudioGoneError",
+    "CodecExportError",
+    "CorpusChangedError",
+    "DatasetGoneError",
+    "EmptyCorpusError",
+    "ExportError",
+    "OtherCodecError",
+    "SlugError",
+    "VerificationError",
+]
 
 
 class ExportError(StudioError):
@@ -33,6 +46,18 @@ class AudioGoneError(ExportError):
 
 class CorpusChangedError(ExportError):
     """A file of the audio folder is not the one the run learned from."""
+
+
+class CodecExportError(ExportError):
+    """The codec cannot be exported as asked."""
+
+
+class OtherCodecError(ExportError):
+    """The codec is not the one the tokens of the run were made with: its decoder would make another sound of them."""
+
+
+class DatasetGoneError(ExportError):
+    """The dataset of the run is not there, or it is another one now."""
 
 
 class EmptyCorpusError(ExportError):

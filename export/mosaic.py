@@ -4,7 +4,6 @@ It does not know the command line. Everything is made and verified before the pa
 whole or not at all.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from export.corpus import Corpus, build_corpus, choose_pieces, prime_of, to_flac, to_npz
-from export.errors import AudioGoneError, CorpusChangedError, SlugError
+from export.errors import AudioGoneError, CorpusChangedError
 from export.licence import authors_of, licence_of, licence_text
+from export.place import check_place, shortened
 from export.sequencer import to_onnx, to_torchscript
 from export.verify import Verification, verify
-from patches.errors import PatchExistsError, shown
-from patches.fields import FIELDS, SLUG
 from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
-from patches.names import is_device
 from patches.writer import write_patch
 from training.audio_folder import AudioFolder, read_audio_folder
 from training.descriptors import HOP_FRAMES
-from training.errors import MissingFolderError, OptionError
+from training.errors import MissingFolderError
 from training.run_folder import RunMeta, load_sequencer
 from training.sequencer import SequencerStep
 
@@ -114,7 +111,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     PatchError
         The patch is there already, cannot be written, or would not be valid.
     """
-    _check_place(request)
+    check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
     meta, sequencer = load_sequencer(request.run)
     folder = _read_sounds(request, meta, cache)
     for path, reason in folder.skipped:
@@ -191,34 +188,6 @@ def build_manifest(
             machine=proof.machine,
         ),
     )
-
-
-def shortened(text: str, characters: int = 400) -> str:
-    """Return `text`, or its beginning and an ellipsis where it is longer than a manifest allows."""
-    return text if len(text) <= characters else text[: characters - 1] + "…"
-
-
-def _check_place(request: Request) -> None:
-    """Refuse before the work what the writer would refuse after it."""
-    if not SLUG.fullmatch(request.slug) or is_device(request.slug):
-        raise SlugError(
-            "cannot name a patch", where="--slug", got=repr(request.slug), allowed=f"text matching {SLUG.pattern}, no Windows device"
-        )
-    for option, path, texts in (
-        ("--name", "name", (request.name,)),
-        ("--summary", "summary", (request.summary,)),
-        ("--author", "authors[]", request.authors),
-    ):
-        field = next(field for field in FIELDS if field.path == path)
-        for text in texts:
-            if (text and not (field.low <= len(text) <= field.high and text.isprintable())) or text == "":
-                raise OptionError("cannot stand in a manifest", where=option, got=shown(text), allowed=field.allowed)
-    field = next(field for field in FIELDS if field.path == "authors")
-    if len(request.authors) > field.high:
-        raise OptionError("too many authors", where="--author", got=len(request.authors), allowed=f"{field.high} at most")
-    target = request.out / request.slug
-    if os.path.lexists(target) and not request.replace:
-        raise PatchExistsError(file=str(target), hint="choose another slug, or replace it (--replace)")
 
 
 def _read_sounds(request: Request, meta: RunMeta, cache: Path | None) -> AudioFolder:

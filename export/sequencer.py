@@ -50,7 +50,7 @@ def to_onnx(step: SequencerStep) -> bytes:
             verbose=False,
         )
     model = program.model_proto
-    _forget_machine(model)
+    forget_machine(model)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
 
@@ -70,10 +70,10 @@ def to_torchscript(step: SequencerStep) -> bytes:
         traced = torch.jit.trace(step, example_inputs(step), check_trace=False)
         saved = io.BytesIO()
         torch.jit.save(traced, saved)
-    return _without_debug(saved.getvalue())
+    return without_debug(saved.getvalue())
 
 
-def _forget_machine(model: onnx.ModelProto) -> None:
+def forget_machine(model: onnx.ModelProto) -> None:
     """Drop what the exporter notes about where each node came from: stack traces with this machine's paths."""
     del model.metadata_props[:]
     model.doc_string = ""
@@ -85,7 +85,8 @@ def _forget_machine(model: onnx.ModelProto) -> None:
         part.doc_string = ""
 
 
-def _without_debug(archive: bytes) -> bytes:
+def without_debug(archive: bytes) -> bytes:
+    """Return a TorchScript archive without its tracebacks, which name source paths of this machine."""
     cleaned = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(cleaned, "w", zipfile.ZIP_STORED) as target:
         for name in source.namelist():

@@ -21,6 +21,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from patches.errors import printable
 from training.audio_folder import is_folder
+from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
 from training.descriptors import HOP_FRAMES, NAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
@@ -49,7 +50,7 @@ from training.run_folder import (
     write_run,
 )
 from training.sequencer_data import FrameSet, HeldOutBatches, SequencerData, read_frames
-from training.sequencer_module import MONITOR, KeepLast, Patience, SequencerModule, StopOnInterrupt, UpdateBar
+from training.sequencer_module import SequencerModule
 from training.sequencer_scores import baseline_scores, model_scores
 
 # A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
@@ -172,7 +173,7 @@ def _fit(
         last_update=recipe.updates,
         splice_share=recipe.splice_share,
     )
-    stop = StopOnInterrupt(data)
+    stop = StopOnInterrupt(data.batches)
     patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
     with quiet_lightning(), stop.listening():
         trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)])

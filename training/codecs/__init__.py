@@ -1,0 +1,1 @@
+"""Codecs: sound to tokens and back, behind one interface (`training.codecs.codec`)."""
