@@ -304,11 +304,11 @@ def _read(path: Path, sample_rate_hz: int, channels: str, cache: Path | None) ->
     entry = audio_cache.entry_path(cache, sha256, sample_rate_hz, channels)
     audio = audio_cache.load(entry)
     if audio is None:
-        audio = audio_cache.store(entry, _decode(path, sample_rate_hz, channels))
+        audio = audio_cache.store(entry, decode_audio(path, sample_rate_hz, channels))
     return sha256, audio
 
 
-def _decode(path: Path, sample_rate_hz: int, channels: str) -> Array:
+def decode_audio(path: Path, sample_rate_hz: int, channels: str) -> Array:
     try:
         with soundfile.SoundFile(path) as file:
             promised, native_rate_hz, count = file.frames, file.samplerate, file.channels

@@ -42,6 +42,10 @@ class CodecModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Seed noise and revived codes from the update number, so that a resumed stretch draws what it would have drawn."""
+        if self.recipe.trained == "decoder":
+            self.codec.encoder.requires_grad_(False)
+            # In evaluation it neither revives codes nor counts their use.
+            self.codec.quantiser.requires_grad_(False).eval()
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
 
     def training_step(self, audio: Tensor, index: int) -> None:
@@ -107,7 +111,8 @@ class CodecModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return AdamW under a warm-up and half a cosine; a second one for the discriminators, if there are any."""
         recipe = self.recipe
-        optimiser = torch.optim.AdamW(self.codec.parameters(), lr=recipe.learning_rate, betas=BETAS)
+        learned = self.codec if recipe.trained == "all" else self.codec.decoder
+        optimiser = torch.optim.AdamW(learned.parameters(), lr=recipe.learning_rate, betas=BETAS)
 
         def rate(update: int) -> float:
             rise = min(1.0, (update + 1) / max(1, recipe.warm_up))

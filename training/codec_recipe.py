@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.codecs.spectral import SpectralConfig
-from training.dials import Dials, Range, dial, read_dials
+from training.dials import Choice, Dials, Range, dial, read_dials
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "codec.toml"
 
@@ -15,6 +15,8 @@ class CodecRecipe(Dials):
 
     Parameters
     ----------
+    trained : str
+        ``all``, or ``decoder``: then a codec to start from keeps its encoder and its codebooks, so that datasets made with it stay good.
     size : int
         Width of encoder and decoder.
     encoder_blocks, decoder_blocks : int
@@ -54,6 +56,7 @@ class CodecRecipe(Dials):
         Start of every random draw.
     """
 
+    trained: str = dial(Choice(("all", "decoder")))
     size: int = dial(Range(8, 2048))
     encoder_blocks: int = dial(Range(1, 32))
     decoder_blocks: int = dial(Range(1, 32))

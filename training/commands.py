@@ -1,4 +1,4 @@
-"""What ``python -m training`` can be asked for: textures, and a sequencer.
+"""What ``python -m training`` can be asked for.
 
 It only parses and calls; torch is imported when a training is asked for, so that help costs nothing.
 """
@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from training.audio_folder import CHANNELS, is_folder
+from training.codec_command import add_codec_parser
 from training.errors import OptionError
+from training.prepare import add_prepare_parser
 from training.textures import add_textures_parser
+from training.tokens_command import add_tokens_parser
 
 __all__ = ["run_command", "run_sequencer"]
 
@@ -26,6 +29,9 @@ def run_command(arguments: Sequence[str] | None, say: Say) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_textures_parser(commands)
     _add_sequencer_parser(commands, say)
+    add_codec_parser(commands, say)
+    add_prepare_parser(commands, say)
+    add_tokens_parser(commands, say)
     options = parser.parse_args(arguments)
     return options.run(options)
 

@@ -40,7 +40,7 @@ class Codec(Protocol):
     kind : str
         "spectral" or "dac".
     identity : str
-        SHA-256 of its weights: equal identities make equal codes.
+        SHA-256 of the weights that make codes: equal identities make equal codes.
     licence : str
         Of the weights.
     sample_rate_hz, hop_frames, codebooks, codebook_size : int

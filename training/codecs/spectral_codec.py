@@ -1,16 +1,18 @@
 """The `spectral` codec as a `training.codecs.codec.Codec`: NumPy in and out, whole sounds. It does not know training."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 
 from training.codecs.codec import Codes, Sound, fit_weights, read_codec_weights
 from training.codecs.errors import CodesError, DamagedCodecError
 from training.codecs.spectral import HOP_FRAMES, LOOKAHEAD_FRAMES, SAMPLE_RATE_HZ, SpectralCodec, SpectralConfig
 
-__all__ = ["Spectral", "check_codes", "load_spectral"]
+__all__ = ["Spectral", "check_codes", "load_spectral", "spectral_identity"]
 
 # Whole sounds go through in pieces of this many steps, so that an hour needs no more memory than a minute.
 PIECE_STEPS = 2048
@@ -69,7 +71,14 @@ def load_spectral(folder: Path, meta: dict[str, Any]) -> Spectral:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DamagedCodecError("not the config of a spectral codec", where=folder / "meta.json", got=str(error)) from error
     fit_weights(folder, read_codec_weights(folder, meta), model.load_state_dict)
-    return Spectral(model, meta["checkpoint_sha256"], meta["licence"])
+    return Spectral(model, spectral_identity(model), meta["licence"])
+
+
+def spectral_identity(model: SpectralCodec) -> str:
+    """Return the SHA-256 of what makes the codes, encoder and codebooks: another decoder speaks the same ones."""
+    made_by = {name: weight for name, weight in model.named_parameters() if not name.startswith("decoder.")}
+    content = safetensors.torch.save({name: weight.detach().contiguous() for name, weight in sorted(made_by.items())})
+    return hashlib.sha256(content).hexdigest()
 
 
 def check_codes(codes: Codes, codebooks: int, codebook_size: int) -> Codes:
