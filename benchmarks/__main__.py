@@ -14,6 +14,7 @@ BENCHMARKS = {
     "query": "benchmarks.query",
     "stage": "benchmarks.stage",
     "start": "benchmarks.start",
+    "voices": "benchmarks.voices",
 }
 
 

@@ -5,7 +5,10 @@ Two literal tables; a new voice adds rows here. Does not know how a voice uses t
 
 from dataclasses import dataclass
 
-from patches.fields import Field
+from patches.fields import SHA256, Field
+
+MAX_CODEBOOKS = 16
+"""Codebooks of a tokens patch that can have a temperature of their own: the published codecs use 4 to 12."""
 
 RESERVED_CONTROLS = frozenset({"gain", "pan", "mute", "solo", "freeze", "seed", "reset", "load", "lead", "mode"})
 """Words that every deck answers to itself: a patch's control with the same id could never be reached."""
@@ -43,8 +46,17 @@ ROLES: tuple[Role, ...] = (
     Role("mosaic", "audio", "", ".flac", True),
     Role("tokens", "step", "onnx", ".onnx", True),
     Role("tokens", "step", "torchscript", ".ts", False),
+    Role("tokens", "step_int8", "onnx", ".onnx", False),
+    Role("tokens", "step_int8", "torchscript", ".ts", False),
+    Role("tokens", "step_light", "onnx", ".onnx", False),
+    Role("tokens", "step_light", "torchscript", ".ts", False),
+    Role("tokens", "step_short", "onnx", ".onnx", False),
+    Role("tokens", "step_short", "torchscript", ".ts", False),
     Role("tokens", "decoder", "onnx", ".onnx", True),
     Role("tokens", "decoder", "torchscript", ".ts", False),
+    Role("tokens", "encoder", "onnx", ".onnx", False),
+    Role("tokens", "encoder", "torchscript", ".ts", False),
+    Role("tokens", "primes", "", ".npz", False),
     Role("tokens", "vectors", "", ".safetensors", False),
     Role("latent", "generator", "onnx", ".onnx", True),
     Role("latent", "generator", "torchscript", ".ts", False),
@@ -56,7 +68,18 @@ ROLES: tuple[Role, ...] = (
 
 SETTINGS: dict[str, tuple[Field, ...]] = {
     "mosaic": (Field("crossfade_frames", "integer", 0, 16384), Field("candidates", "integer", 1, 32)),
-    "tokens": (),
+    "tokens": (
+        Field("codec", "text", 1, 48, one_of=("spectral", "dac")),
+        Field("codec_identity", "text", 64, 64, pattern=SHA256),
+        Field("codebook_size", "integer", 2, 65536),
+        Field("classes", "integer", 1, 48),
+        Field("parameters", "integer", 0, 48),
+        Field("freeze_steps", "integer", 1, 4096),
+        Field("context_steps", "integer", 0, 4096),
+        Field("threads", "integer", 1, 8, required=False),
+        Field("prime_names", "text", 1, 256, required=False),
+        *(Field(f"codebook_temperature_{book}", "number", 0, 4, required=False) for book in range(1, MAX_CODEBOOKS + 1)),
+    ),
     "latent": (),
 }
 """Kind -> the settings it knows. `Field.path` is the key inside ``settings``."""

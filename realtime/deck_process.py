@@ -242,4 +242,5 @@ def _warm_libraries() -> None:
     import onnxruntime  # noqa: F401
     import soundfile  # noqa: F401
 
-    import realtime.voices.mosaic  # noqa: F401
+    import realtime.voices.mosaic
+    import realtime.voices.tokens  # noqa: F401

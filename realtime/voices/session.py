@@ -1,16 +1,17 @@
 """An ONNX model with explicit state, bound once. It knows tensors and the manifest's feedback table, not what they mean.
 
-State never leaves the session's own buffers: each pair of a fed-back output and its input has two buffers that change places after every
-step, so a step copies nothing and its time stays flat however long it runs.
+A step copies no state and its time stays flat however long it runs: each pair of a fed-back output and its input has two buffers that
+change places after every step, or, where the model is known to write before it reads, only one.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from patches.manifest import Model
+from patches.manifest import Model, Tensor
 from realtime.errors import VoiceError
 
 _DTYPES: dict[str, Any] = {
@@ -36,6 +37,14 @@ class StatefulSession:
         The file.
     threads : int
         Intra-op threads; one per deck leaves the other cores to the other decks.
+    in_place : collection of str
+        Inputs whose fed-back output is written over them: one buffer instead of two. Right only where the graph reads nothing of the
+        input but through the node that writes the output, as a cache updated by ScatterND does.
+    buffers : mapping of str to array, optional
+        Arrays to use for these inputs instead of new ones, so that several sessions go on from the same state. Those that are fed back
+        must be in place. Owner: whoever made them.
+    free_dimensions : mapping of str to int, optional
+        Sizes for dimensions that the file names but leaves open.
 
     Raises
     ------
@@ -46,7 +55,16 @@ class StatefulSession:
     The deck's.
     """
 
-    def __init__(self, model: Model, content: bytes, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        content: bytes,
+        threads: int = 1,
+        *,
+        in_place: Collection[str] = (),
+        buffers: Mapping[str, NDArray[Any]] | None = None,
+        free_dimensions: Mapping[str, int] | None = None,
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -55,14 +73,20 @@ class StatefulSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         options.log_severity_level = _SILENT
+        for name, size in (free_dimensions or {}).items():
+            options.add_free_dimension_override_by_name(name, size)
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a class of its own per failure, with no common base
             raise VoiceError(f"{model.file}: ONNX Runtime refuses the model", got=str(error).splitlines()[0]) from None
         self._check(model)
-        self.inputs: dict[str, NDArray[Any]] = {t.name: np.zeros(t.shape, _DTYPES[t.dtype]) for t in model.inputs}
+        given = buffers or {}
+        self.inputs: dict[str, NDArray[Any]] = {t.name: _buffer(t, given) for t in model.inputs}
         self.outputs: dict[str, NDArray[Any]] = {t.name: np.zeros(t.shape, _DTYPES[t.dtype]) for t in model.outputs}
         self._feedback = dict(model.feedback)
+        for source, target in self._feedback.items():
+            if target in in_place:
+                self.outputs[source] = self.inputs[target]
         self._bindings = (self._bind(even=True), self._bind(even=False))
         self._turn = 0
 
@@ -99,6 +123,29 @@ class StatefulSession:
         for source, target in self._feedback.items():
             self.inputs[target].fill(0)
             self.outputs[source].fill(0)
+
+    def save(self) -> tuple[NDArray[Any], ...]:
+        """Return a copy of the present state, for `restore`."""
+        pairs = self._feedback.items()
+        return tuple((self.outputs[source] if self._turn else self.inputs[target]).copy() for source, target in pairs)
+
+    def restore(self, state: tuple[NDArray[Any], ...]) -> None:
+        """Go on from a state that `save` returned: a copy in memory, nothing else."""
+        self._turn = 0
+        for target, saved in zip(self._feedback.values(), state, strict=True):
+            np.copyto(self.inputs[target], saved)
+
+
+def _buffer(tensor: Tensor, given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The array for an input: the given one, which must be like the tensor, or a new one."""
+    array = given.get(tensor.name)
+    if array is None:
+        return np.zeros(tensor.shape, _DTYPES[tensor.dtype])
+    if array.shape != tensor.shape or array.dtype != _DTYPES[tensor.dtype] or not array.flags.c_contiguous:
+        raise VoiceError(
+            f"input {tensor.name}: its state cannot be shared", got=f"{tensor.dtype} {tensor.shape}", allowed=f"{array.dtype} {array.shape}"
+        )
+    return array
 
 
 def _dtype_name(onnx_type: str) -> str:

@@ -67,7 +67,7 @@ class Voice(Protocol):
         """
 
 
-VOICES: dict[str, str] = {"mosaic": "realtime.voices.mosaic:Mosaic"}
+VOICES: dict[str, str] = {"mosaic": "realtime.voices.mosaic:Mosaic", "tokens": "realtime.voices.tokens:Tokens"}
 """Kind of patch -> where its voice is; imported when first used, so that a stage loads only the voices it plays."""
 
 

@@ -188,6 +188,20 @@ def test_settings_by_kind(plain: dict[str, Any]) -> None:
             decode(put("settings", rest, plain))
 
 
+@pytest.mark.parametrize("kind", ["tokens", "latent"])
+def test_settings_of_other_kinds(kind: str, plain: dict[str, Any]) -> None:
+    """The ones that are needed are exactly the rows that are not optional, and an optional one is checked all the same."""
+    needed = NEEDED_SETTINGS[kind]
+    assert [row.path for row in SETTINGS[kind] if row.required] == list(needed)
+    models = [plain["models"][0] | {"role": r.name, "file": f"{r.name}.onnx"} for r in ROLES if r.kind == kind and r.required]
+    manifest = plain | {"kind": kind, "models": models, "data": [], "settings": needed}
+    for key in needed:
+        with pytest.raises(errors.MissingKeyError, match=rf"settings\.{key}"):
+            decode(manifest | {"settings": {k: v for k, v in needed.items() if k != key}})
+    with pytest.raises((errors.WrongValueError, errors.UnknownKeyError), match=r"settings\.codebook_temperature_1"):
+        decode(manifest | {"settings": needed | {"codebook_temperature_1": 9.0}})
+
+
 def test_slug_that_is_a_device(plain: dict[str, Any]) -> None:
     with pytest.raises(errors.WrongValueError, match="slug: got 'nul', allowed: a name that is not a device on Windows"):
         decode(put("slug", "nul", plain))
@@ -204,12 +218,26 @@ def test_as_many_controls_as_allowed(plain: dict[str, Any]) -> None:
     assert len(decode(plain).controls) == MAX_CONTROLS
 
 
+NEEDED_SETTINGS: dict[str, dict[str, Any]] = {
+    "tokens": {
+        "codec": "spectral",
+        "codec_identity": "0" * 64,
+        "codebook_size": 1024,
+        "classes": 1,
+        "parameters": 0,
+        "freeze_steps": 43,
+        "context_steps": 0,
+    },
+    "latent": {},
+}
+
+
 @pytest.mark.parametrize("kind", ["tokens", "latent"])
 def test_other_kinds(kind: str, plain: dict[str, Any]) -> None:
     """A patch with exactly the required roles passes; without any one of them it does not."""
     required = [role for role in ROLES if role.kind == kind and role.required]
     models = [plain["models"][0] | {"role": role.name, "file": f"{role.name}.onnx"} for role in required]
-    manifest = plain | {"kind": kind, "models": models, "data": [], "settings": {}}
+    manifest = plain | {"kind": kind, "models": models, "data": [], "settings": NEEDED_SETTINGS[kind]}
     assert decode(manifest).kind == kind
     for absent in required:
         rest = [model for model in models if model["role"] != absent.name] or [models[0] | {"runtime": "torchscript", "file": "x.ts"}]

@@ -203,6 +203,27 @@ def valid_manifest(slug: str, files: Files) -> Manifest:
     }
 
 
+def tokens_parts() -> Manifest:
+    """What a manifest of kind tokens says otherwise: enough of it to be valid."""
+
+    def side(name: str, dtype: str, shape: list[int]) -> list[Manifest]:
+        return [{"name": name, "dtype": dtype, "shape": shape}]
+
+    codes = side("codes", "int64", [1, 4])
+    models = [
+        {"role": "step", "inputs": codes, "outputs": side("next_codes", "int64", [1, 4]), "feedback": {"next_codes": "codes"}},
+        {"role": "decoder", "inputs": codes, "outputs": side("audio", "float32", [1, STEP_FRAMES]), "feedback": {}},
+    ]
+    stamp = {"runtime": "onnx", "sha256": "0" * 64, "bytes": 1}
+    settings = {"classes": 2, "parameters": 1, "codec": "spectral", "codec_identity": "0" * 64, "codebook_size": 1024}
+    return {
+        "kind": "tokens",
+        "models": [stamp | model | {"file": f"{model['role']}.onnx"} for model in models],
+        "data": [],
+        "settings": settings | {"freeze_steps": 43, "context_steps": 0},
+    }
+
+
 def text(manifest: Manifest) -> bytes:
     return (json.dumps(manifest, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -225,11 +246,11 @@ def write(folder: Path, files: Files) -> Path:
 # ---------------------------------------------------------------------------------------------------------- one thing wrong each
 
 
-def says(path: str, value: object) -> Callable[[str], Files]:
+def says(path: str, value: object, *, kind: str = "mosaic") -> Callable[[str], Files]:
     """A patch whose manifest says `value` at `path`, dots between keys and indices. Only the manifest: no file is looked at after it."""
 
     def make(slug: str) -> Files:
-        manifest = copy.deepcopy(valid_manifest(slug, valid_files()))
+        manifest = copy.deepcopy(valid_manifest(slug, valid_files()) | (tokens_parts() if kind == "tokens" else {}))
         *parents, last = path.split(".")
         owner: object = manifest
         for key in parents:
@@ -320,6 +341,12 @@ HOSTILE: dict[str, Callable[[str], Files]] = {
     "setting-bounds": says("settings.crossfade_frames", 1025),
     "feedback-shape": says("models.0.feedback", {"next_frame": "hidden"}),
     "feedback-nowhere": says("models.0.feedback", {"hidden_next": "nowhere"}),
+    "tokens-codec": says("settings.codec", "encodec", kind="tokens"),
+    "tokens-identity": says("settings.codec_identity", "../../../etc/passwd", kind="tokens"),
+    "tokens-freeze": says("settings.freeze_steps", 1 << 20, kind="tokens"),
+    "tokens-temperature": says("settings.codebook_temperature_17", 1.0, kind="tokens"),
+    "tokens-role": says("models.1.role", "sequencer", kind="tokens"),
+    "tokens-feedback": says("models.0.feedback", {"next_codes": "keys_0"}, kind="tokens"),
     "impossible-date": says("origin.created", "2026-02-30T00:00:00Z"),
     # The folder
     "missing-file": also({}, without=CORPUS),
