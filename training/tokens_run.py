@@ -1,0 +1,264 @@
+"""One training of a token transformer as a run folder: what it begins with, what it keeps, and how it goes on.
+
+It does not know the command line, nor the loss (`training.tokens_module`).
+"""
+
+import dataclasses
+import importlib.util
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from training.audio_folder import is_folder
+from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
+from training.errors import NothingToResumeError, OutputExistsError, OutputFailedError, RecipeChangedError, TrainingDivergedError
+from training.quiet import quiet_lightning
+from training.run_folder import FORMAT, LAST, LOGS, git_commit, library_versions, never_kept
+from training.sequencer_run import THREADS, _check_state
+from training.tokens_data import TokensData
+from training.tokens_dataset import TokenDataset, read_dataset
+from training.tokens_errors import DatasetChangedError, WandbMissingError
+from training.tokens_folder import KIND, TokensMeta, load_tokens, read_tokens_meta, write_tokens_meta, write_tokens_run
+from training.tokens_module import TokensModule
+from training.tokens_recipe import TokensRecipe
+
+__all__ = ["TokensResult", "load_tokens", "train_tokens"]
+
+LOG_INTERVAL = 10
+# What may differ when a run goes on: how long it goes on, and how fast it is computed.
+FREE_ON_RESUME = ("updates", "patience", "precision")
+LONGER = ("updates", "patience")
+
+
+@dataclass(frozen=True)
+class TokensResult:
+    """How a training ended: `meta` is what `meta.json` says now."""
+
+    meta: TokensMeta
+    interrupted: bool
+
+
+def train_tokens(
+    data: Path,
+    out: Path,
+    recipe: TokensRecipe,
+    *,
+    recipe_name: str = "small",
+    resume: bool = False,
+    wandb: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> TokensResult:
+    """Train a token transformer on a dataset and keep the best in a run folder.
+
+    Parameters
+    ----------
+    data : Path
+        Dataset folder.
+    out : Path
+        Run folder: new or empty, or with `resume` one that a training has begun. Logs of one that kept nothing do not count.
+    recipe : TokensRecipe
+    recipe_name : str
+        For the record.
+    resume : bool
+        Go on from the last state. The recipe and the dataset must be those it began with; `updates`, `patience`, `precision` may change.
+    wandb : str, optional
+        Weights & Biases project to report to, beside TensorBoard.
+    say : callable
+        Takes lines of text for the user.
+
+    Returns
+    -------
+    TokensResult
+
+    Raises
+    ------
+    OutputExistsError
+        `out` holds something, and `resume` was not asked for.
+    MissingRunError, MissingCheckpointError, DamagedRunError, NothingToResumeError, RecipeChangedError, DatasetChangedError
+        What is in `out` cannot be gone on with.
+    StudioError
+        The dataset cannot be read, or cannot be learned from: `training.tokens_errors`.
+    WandbMissingError
+        `wandb` is given and not installed.
+    TrainingDivergedError
+        No held-out loss was a number.
+    OutputFailedError
+        The disk refused.
+    """
+    if wandb is not None and importlib.util.find_spec("wandb") is None:
+        raise WandbMissingError("Weights & Biases is not installed", where="--wandb", got=wandb, hint="pip install wandb")
+    earlier = _earlier(out, recipe, resume)
+    dataset = read_dataset(data)
+    if earlier is not None:
+        _check_dataset(data, dataset, earlier)
+    batches = TokensData(dataset, recipe)
+    meta = earlier or _first_meta(data, dataset, recipe, recipe_name)
+    # The same dataset may have moved.
+    meta = dataclasses.replace(meta, recipe=recipe.as_dict(), dataset=str(data), finished=False)
+    seconds = meta.clips["training_steps"] * dataset.codec.hop_frames / dataset.codec.sample_rate_hz
+    say(f"{seconds:.0f} s to learn from in {meta.clips['training']} clips, {meta.clips['held_out']} held out, {len(meta.classes)} classes")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return _fit(out, recipe, batches, meta, resume=earlier is not None, wandb=wandb, say=say)
+    except BrokenPipeError:
+        # Whoever read the lines of `say` has gone: the disk did nothing wrong.
+        raise
+    except OSError as error:
+        raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
+
+
+def _fit(
+    out: Path,
+    recipe: TokensRecipe,
+    data: TokensData,
+    meta: TokensMeta,
+    *,
+    resume: bool,
+    wandb: str | None,
+    say: Callable[[str], None],
+) -> TokensResult:
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(THREADS)
+    seconds_before, started = meta.training_seconds, time.monotonic()
+
+    def seconds() -> float:
+        return round(seconds_before + time.monotonic() - started, 3)
+
+    def keep(module: TokensModule, scores: dict[str, float]) -> None:
+        done = module.global_step
+        write_tokens_run(
+            out, dataclasses.replace(meta, updates=done, updates_done=done, training_seconds=seconds(), scores=scores), module.average
+        )
+
+    torch.manual_seed(recipe.seed)
+    module = TokensModule(recipe, meta.size(), keep)
+    meta = dataclasses.replace(meta, parameter_count=module.model.parameter_count)
+    say(f"{meta.parameter_count / 1e6:.2f} million parameters")
+    stop = StopOnInterrupt(data.batches)
+    patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
+    with quiet_lightning(), stop.listening():
+        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)], wandb)
+        trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
+    if math.isinf(module.best_loss):
+        raise TrainingDivergedError(
+            "no held-out loss was a number", where=out, got=f"learning_rate {recipe.learning_rate:g}", hint="Lower it in the recipe"
+        )
+    interrupted = stop.interrupted and trainer.global_step < recipe.updates
+    # A resumed run that found nothing better keeps its old weights, but not its old wishes.
+    final = dataclasses.replace(
+        read_tokens_meta(out),
+        recipe=meta.recipe,
+        dataset=meta.dataset,
+        finished=not interrupted,
+        updates_done=trainer.global_step,
+        training_seconds=seconds(),
+    )
+    write_tokens_meta(out, final)
+    return TokensResult(final, interrupted)
+
+
+def _trainer(out: Path, recipe: TokensRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
+    loggers: list[Logger] = [TensorBoardLogger(out, name=LOGS, version="")]
+    if wandb is not None:
+        from lightning.pytorch.loggers import WandbLogger
+
+        loggers.append(WandbLogger(project=wandb, name=out.name, save_dir=out / LOGS))
+    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and torch.cuda.is_available())
+    return pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if half else "32-true",
+        max_steps=recipe.updates,
+        gradient_clip_val=recipe.gradient_norm,
+        num_sanity_val_steps=0,
+        log_every_n_steps=LOG_INTERVAL,
+        logger=loggers,
+        callbacks=[*callbacks, KeepLast(out / LAST)],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _earlier(out: Path, recipe: TokensRecipe, resume: bool) -> TokensMeta | None:
+    """Return what the run to resume says, or None for a new one; refuse what can be neither."""
+    if is_folder(out) and never_kept(out) and (not resume or any(out.iterdir())):
+        return None
+    if not resume:
+        if os.path.lexists(out):
+            raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
+        return None
+    meta = read_tokens_meta(out)
+    if not (out / LAST).is_file():
+        raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
+    for name, value in recipe.as_dict().items():
+        if name not in FREE_ON_RESUME and meta.recipe[name] != value:
+            hint = "Leave --recipe out to go on with the run's own"
+            raise RecipeChangedError(
+                "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
+            )
+    _check_state(out / LAST)
+    if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in LONGER):
+        hint = "Export it, or raise updates or patience in the recipe"
+        raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
+    return meta
+
+
+def _check_dataset(data: Path, dataset: TokenDataset, earlier: TokensMeta) -> None:
+    """Refuse a dataset that is not the one a run began with; say first if it was even made by another codec."""
+    if dataset.codec.identity != earlier.codec["identity"]:
+        raise DatasetChangedError(
+            "made by another codec than the run's",
+            where=data,
+            got=f"{dataset.codec.kind} {dataset.codec.identity[:12]}",
+            allowed=f"{earlier.codec['kind']} {earlier.codec['identity'][:12]}",
+            hint="Prepare it with the run's codec, or start a new run",
+        )
+    if dataset.key != earlier.dataset_key:
+        raise DatasetChangedError(
+            "not the dataset the run began with", where=data, got=dataset.key[:12], allowed=earlier.dataset_key[:12], hint="Start a new run"
+        )
+
+
+def _first_meta(data: Path, dataset: TokenDataset, recipe: TokensRecipe, recipe_name: str) -> TokensMeta:
+    sides = {side: [clip.codes.shape[1] for clip in dataset.clips if clip.split == side] for side in ("training", "held_out")}
+    codec = dataset.codec
+    return TokensMeta(
+        format=FORMAT,
+        kind=KIND,
+        finished=False,
+        recipe=recipe.as_dict(),
+        recipe_name=recipe_name,
+        dataset=str(data),
+        dataset_key=dataset.key,
+        codec={
+            "kind": codec.kind,
+            "identity": codec.identity,
+            "sample_rate_hz": codec.sample_rate_hz,
+            "hop_frames": codec.hop_frames,
+            "codebooks": codec.codebooks,
+            "codebook_size": codec.codebook_size,
+        },
+        classes=list(dataset.classes),
+        parameters=[{"name": part.name, "min": float(part.min), "max": float(part.max)} for part in dataset.parameters],
+        clips={side: len(steps) for side, steps in sides.items()} | {f"{side}_steps": sum(steps) for side, steps in sides.items()},
+        licence=dataset.licence,
+        parameter_count=0,
+        versions=library_versions(),
+        git=git_commit(),
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        updates=0,
+        updates_done=0,
+        training_seconds=0.0,
+        scores={},
+        checkpoint_sha256="",
+    )
