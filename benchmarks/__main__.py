@@ -11,9 +11,11 @@ from benchmarks.report import BenchmarkError, show_table, to_json
 
 # Name → module with `run(arguments: list[str]) -> Outcome`; imported only when asked for.
 BENCHMARKS = {
+    "codec": "benchmarks.codec",
     "query": "benchmarks.query",
     "stage": "benchmarks.stage",
     "start": "benchmarks.start",
+    "tokens": "benchmarks.tokens",
     "voices": "benchmarks.voices",
 }
 

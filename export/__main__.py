@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from patches.errors import FileNameError, PatchError, PatchExistsError, printable
-from patches.library import user_folder
 from training.errors import StudioError
 
 EXIT_INTERRUPTED = 130
@@ -27,21 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         # Local: torch and onnxruntime take seconds to import; --help should not wait for them, and Ctrl-C is heard meanwhile.
-        from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
+        from export.request import export_run
 
-        request = Request(
-            run=options.run,
-            slug=options.slug,
-            out=options.out or user_folder(),
-            name=options.name,
-            summary=options.summary,
-            authors=tuple(options.author),
-            corpus=options.corpus,
-            corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
-            channels=options.channels,
-            replace=options.replace,
-        )
-        export_mosaic(request, say=_say)
+        export_run(options, say=_say)
         sys.stdout.flush()
     except (StudioError, PatchError) as error:
         print(f"export: error: {printable(str(error))}", file=sys.stderr)
@@ -66,10 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="name for people")
     parser.add_argument("--summary", help="one line for people")
     parser.add_argument("--author", action="append", default=[], metavar="NAME", help="who made it; may be given again")
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="play other sounds than those learned from")
-    parser.add_argument("--corpus-seconds", type=_seconds, metavar="S", help="at most so much sound in the patch (default: 300)")
-    parser.add_argument("--channels", choices=("mono", "stereo"), help="make every sound mono or stereo (default: as the run was trained)")
     parser.add_argument("--replace", action="store_true", help="replace a patch of the same slug")
+    mosaic = parser.add_argument_group("runs of a sequencer")
+    mosaic.add_argument("--corpus", type=Path, metavar="DIR", help="play other sounds than those learned from")
+    mosaic.add_argument("--corpus-seconds", type=_seconds, metavar="S", help="at most so much sound in the patch (default: 300)")
+    mosaic.add_argument("--channels", choices=("mono", "stereo"), help="make every sound mono or stereo (default: as the run was trained)")
+    tokens = parser.add_argument_group("runs of a token transformer")
+    tokens.add_argument("--codec", metavar="CODEC", help="codec folder or patch (default: where the dataset was prepared with it)")
+    tokens.add_argument("--data", type=Path, metavar="DATASET", help="the run's dataset, if it was moved")
+    tokens.add_argument("--decoder-steps", type=int, choices=(1, 2, 4, 8), help="codec frames per call of the decoder (dac; default: 4)")
+    tokens.add_argument("--no-torchscript", action="store_true", help="leave out the TorchScript twins, which other programs play")
     return parser
 
 

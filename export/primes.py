@@ -20,7 +20,7 @@ MIDDLE = 0.5
 
 @dataclass(frozen=True)
 class Primes:
-    """Codes (P, K, N) int16, conditions (P, C) float32, and the clip each is from."""
+    """Codes (P, K, N) int16, conditions (P, C) float32 with NaN for what a class has not, and the clip each is from."""
 
     codes: NDArray[np.int16]
     condition: NDArray[np.float32]
@@ -49,7 +49,8 @@ def choose_primes(dataset: TokenDataset, *, context_steps: int = CONTEXT_STEPS, 
                 continue
             names.append(clip.path)
             codes.append(_middle(clip, context_steps))
-            conditions.append(np.concatenate([clip.weights, np.nan_to_num(clip.values, nan=MIDDLE)]))
+            # NaN where the class has no such parameter: then it does not count in the choice of the nearest.
+            conditions.append(np.concatenate([clip.weights, clip.values]))
         if not clips:
             raise ValueError(f"no clip of class {class_name}")
     return Primes(np.stack(codes).astype(np.int16), np.stack(conditions).astype(np.float32), tuple(names))

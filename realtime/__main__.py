@@ -130,7 +130,8 @@ def _render(arguments: argparse.Namespace) -> int:
         DEFAULT_RATE_HZ if arguments.sample_rate is None else arguments.sample_rate,
         DEFAULT_BLOCK_FRAMES if arguments.block_frames is None else arguments.block_frames,
     )
-    blocks = render(_setup(arguments), config)
+    faults: list[int] = []
+    blocks = render(_setup(arguments), config, finished=faults.append)
     with (
         AudioFileWriter(arguments.render, config.sample_rate_hz, config.frames) as file,
         tqdm(total=config.frames, unit_scale=1 / config.sample_rate_hz, desc="render", disable=arguments.headless, bar_format=_BAR) as bar,
@@ -138,7 +139,7 @@ def _render(arguments: argparse.Namespace) -> int:
         for frames in blocks:
             file.write(frames)
             bar.update(len(frames))
-    print(f"{arguments.render}: {config.seconds:g} s, {config.sample_rate_hz} Hz, seed {seed}")
+    print(f"{arguments.render}: {config.seconds:g} s, {config.sample_rate_hz} Hz, seed {seed}, {sum(faults)} non-finite")
     return 0
 
 

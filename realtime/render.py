@@ -77,6 +77,11 @@ class OfflineDeck:
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
         block.words[at.deck_words(number) + at.D_ACTIVE] = 0
 
+    @property
+    def faults(self) -> int:
+        """Steps that were no numbers and were put right."""
+        return self._stream.faults
+
     def fill(self, frames: int) -> None:
         """Step the voice until the ring holds at least `frames`."""
         words, floats = self._block.words, self._block.floats
@@ -88,7 +93,12 @@ class OfflineDeck:
             self._pending = self._pending[written:].copy()
 
 
-def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], None] | None = None) -> Iterator[Floats]:
+def render(
+    setup: Setup,
+    config: RenderConfig,
+    log: Callable[[int, UnitEvent], None] | None = None,
+    finished: Callable[[int], None] | None = None,
+) -> Iterator[Floats]:
     """Render block by block.
 
     Parameters
@@ -97,6 +107,8 @@ def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], N
     config : RenderConfig
     log : callable, optional
         Called with the deck's number and every entry of its voice's log.
+    finished : callable, optional
+        Called after the last block with how many samples and steps were no numbers and were put right.
 
     Yields
     ------
@@ -118,10 +130,10 @@ def render(setup: Setup, config: RenderConfig, log: Callable[[int, UnitEvent], N
     if log is not None:
         for number, deck in enumerate(decks):
             deck.voice.log = lambda event, number=number: log(number, event)
-    return _blocks(block, decks, config)
+    return _blocks(block, decks, config, finished)
 
 
-def _blocks(block: SharedBlock, decks: list[OfflineDeck], config: RenderConfig) -> Iterator[Floats]:
+def _blocks(block: SharedBlock, decks: list[OfflineDeck], config: RenderConfig, finished: Callable[[int], None] | None) -> Iterator[Floats]:
     out = np.zeros((config.block_frames, at.CHANNELS), np.float32)
     total = config.frames
     fade_at = max(0, total - round(FADE_OUT_S * config.sample_rate_hz))
@@ -137,6 +149,8 @@ def _blocks(block: SharedBlock, decks: list[OfflineDeck], config: RenderConfig) 
         mix(block.words, block.floats, out[:count])
         done += count
         yield out[:count]
+    if finished is not None:
+        finished(int(block.words[at.W_NONFINITE]) + sum(deck.faults for deck in decks))
 
 
 def _apply_controls(number: int, setup: DeckSetup, manifest: Manifest, block: SharedBlock) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from training.audio_folder import CHANNELS, is_folder
 from training.codec_command import add_codec_parser
+from training.codecs.dac_import import add_codec_import_parser
 from training.errors import OptionError
+from training.evaluate import add_evaluate_parser
 from training.prepare import add_prepare_parser
 from training.textures import add_textures_parser
 from training.tokens_command import add_tokens_parser
@@ -30,8 +32,10 @@ def run_command(arguments: Sequence[str] | None, say: Say) -> int:
     add_textures_parser(commands)
     _add_sequencer_parser(commands, say)
     add_codec_parser(commands, say)
+    add_codec_import_parser(commands, say)
     add_prepare_parser(commands, say)
     add_tokens_parser(commands, say)
+    add_evaluate_parser(commands, say)
     options = parser.parse_args(arguments)
     return options.run(options)
 

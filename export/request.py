@@ -1,0 +1,77 @@
+"""Which exporter a run folder needs, and what the command line asks of it. It knows every kind of run, and no model."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
+from export.tokens import TokensRequest, export_tokens
+from patches.library import user_folder
+from training.errors import OptionError
+from training.run_folder import META
+
+__all__ = ["export_run"]
+
+# Options that only one kind of run knows.
+ONLY_MOSAIC = ("corpus", "corpus_seconds", "channels")
+ONLY_TOKENS = ("codec", "data", "decoder_steps", "no_torchscript")
+
+
+def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Path:
+    """Export the run that the command line names and return the patch's folder.
+
+    Raises
+    ------
+    OptionError
+        An option is for another kind of run.
+    StudioError, PatchError
+        As `export_mosaic` and `export_tokens`.
+    """
+    kind = _kind(options.run)
+    for name in ONLY_MOSAIC if kind == "tokens" else ONLY_TOKENS:
+        if getattr(options, name):
+            option = "--" + name.replace("_", "-")
+            raise OptionError("not for this kind of run", where=option, got=f"a run of kind {kind}")
+    out = options.out or user_folder()
+    if kind == "tokens":
+        return export_tokens(
+            TokensRequest(
+                run=options.run,
+                slug=options.slug,
+                out=out,
+                name=options.name,
+                summary=options.summary,
+                authors=tuple(options.author),
+                codec=options.codec,
+                data=options.data,
+                decoder_steps=options.decoder_steps,
+                torchscript=not options.no_torchscript,
+                replace=options.replace,
+            ),
+            say=say,
+        )
+    return export_mosaic(
+        Request(
+            run=options.run,
+            slug=options.slug,
+            out=out,
+            name=options.name,
+            summary=options.summary,
+            authors=tuple(options.author),
+            corpus=options.corpus,
+            corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
+            channels=options.channels,
+            replace=options.replace,
+        ),
+        say=say,
+    )
+
+
+def _kind(run: Path) -> str:
+    """Return the kind a run says it is; what cannot be read is left to the exporter, whose errors say why."""
+    try:
+        values = json.loads((run / META).read_text(encoding="utf-8"))
+        return str(values.get("kind", "sequencer"))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return "sequencer"

@@ -1,0 +1,245 @@
+"""A run folder of a token transformer, and its codec, as a patch of kind `tokens`.
+
+It does not know the command line. Everything is made and verified before the patch folder is touched, and `patches.writer` then writes it
+whole or not at all.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.codecs import export_codec
+from export.errors import DatasetGoneError, OtherCodecError
+from export.licence import authors_of, licence_text
+from export.model_file import ExportedModel
+from export.place import check_place, shortened
+from export.primes import Primes, choose_primes, primes_file, random_primes
+from export.tokens_proof import TokensProof, prove_tokens
+from export.tokens_step import export_step, export_step_torchscript
+from patches.kinds import RESERVED_CONTROLS
+from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Origin, Verify
+from patches.writer import write_patch
+from training.codecs.codec import Codec, open_codec
+from training.errors import StudioError
+from training.tokens_dataset import TokenDataset, read_dataset
+from training.tokens_folder import TokensMeta, load_tokens
+
+__all__ = ["TokensRequest", "export_tokens"]
+
+FREEZE_STEPS = 43
+DAC_DECODER_STEPS = 4
+# A heavy decoder may use the second core; loading runs every prime through it, so there are fewer.
+DAC_DECODER_THREADS = 2
+PRIMES_PER_CLASS = 3
+# What the cheapest models sample: half of the usual four, the coarse half.
+LIGHT_CODEBOOKS = 2
+EXTENSIONS = {"onnx": "onnx", "torchscript": "ts"}
+CC0 = "CC0-1.0"
+
+
+@dataclass(frozen=True)
+class TokensRequest:
+    """What to export.
+
+    Attributes
+    ----------
+    run : Path
+        Run folder.
+    slug : str
+        The patch's lasting name; also its folder's.
+    out : Path
+        Folder of patches.
+    name, summary : str, optional
+        For people.
+    authors : tuple of str
+        Who made it.
+    codec : str, optional
+        Codec folder or patch; by default where the dataset says its codec is.
+    data : Path, optional
+        The dataset, where it is not any more where the run found it.
+    decoder_steps : int, optional
+        Codec frames per call of the decoder.
+    torchscript : bool
+        Whether TorchScript twins go along: as large again as the ONNX models, or larger.
+    replace : bool
+        Whether a patch of the same slug gives way.
+    """
+
+    run: Path
+    slug: str
+    out: Path
+    name: str | None = None
+    summary: str | None = None
+    authors: tuple[str, ...] = ()
+    codec: str | None = None
+    data: Path | None = None
+    decoder_steps: int | None = None
+    torchscript: bool = True
+    replace: bool = False
+
+
+def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda line: None) -> Path:
+    """Write a run as a patch of kind `tokens` and return its folder.
+
+    Raises
+    ------
+    SlugError, OptionError
+        Slug, name, summary or an author cannot stand in a manifest.
+    RunError
+        The run folder is missing, damaged, or has no weights.
+    DatasetGoneError, OtherCodecError
+        Dataset or codec are not those of the run.
+    CodecError
+        The codec cannot be opened.
+    VerificationError
+        An export does not repeat the trained model.
+    PatchError
+        The patch is there already, cannot be written, or would not be valid.
+    """
+    check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
+    meta, model = load_tokens(request.run)
+    dataset = _read_dataset(request, meta)
+    codec = _open_codec(request, dataset)
+    steps = request.decoder_steps or (DAC_DECODER_STEPS if codec.kind == "dac" else 1)
+    codec_models = export_codec(codec, codebooks=meta.codec["codebooks"], steps=steps, torchscript=request.torchscript)
+    random_start = meta.tokens_recipe().priming == "random"
+    per_class = 1 if codec.kind == "dac" else PRIMES_PER_CLASS
+    primes = random_primes(dataset, meta.recipe["seed"]) if random_start else choose_primes(dataset, per_class=per_class)
+    step_models = [export_step(model), export_step(model, quantised=True)]
+    if model.size.codebooks > LIGHT_CODEBOOKS:
+        step_models.append(export_step(model, codebooks=LIGHT_CODEBOOKS, quantised=True))
+    if request.torchscript:
+        step_models.append(export_step_torchscript(model))
+    proof = prove_tokens(model, step_models, codec, codec_models, dataset, primes)
+    for line in proof.lines():
+        say(line)
+    models = [*step_models, *codec_models]
+    names = {id(item): f"{item.role}.{EXTENSIONS[item.runtime]}" for item in models}
+    files = {names[id(item)]: item.content for item in models} | {"primes.npz": primes_file(primes)}
+    manifest = build_manifest(request, meta, dataset, codec, models, names, primes, proof, steps)
+    written = write_patch(request.out, manifest, files, licence_text(manifest.licence), replace=request.replace)
+    say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
+    return written
+
+
+def build_manifest(
+    request: TokensRequest,
+    meta: TokensMeta,
+    dataset: TokenDataset,
+    codec: Codec,
+    models: list[ExportedModel],
+    names: dict[int, str],
+    primes: Primes,
+    proof: TokensProof,
+    steps: int,
+) -> Manifest:
+    """Return the manifest; hashes and sizes are the writer's to fill in."""
+    together = CC0 if meta.licence == codec.licence == CC0 else "user-supplied"
+    licence = Licence(code="MIT", weights=together, data=together)
+    classes = ", ".join(meta.classes)
+    settings = {
+        "classes": len(meta.classes),
+        "parameters": len(meta.parameters),
+        "codec": codec.kind,
+        "codec_identity": codec.identity,
+        "codebook_size": codec.codebook_size,
+        "freeze_steps": FREEZE_STEPS,
+        "context_steps": int(primes.codes.shape[2]),
+    }
+    if codec.kind == "dac":
+        settings["threads"] = DAC_DECODER_THREADS
+    settings |= {f"codebook_temperature_{book}": 1.0 for book in range(1, meta.codec["codebooks"] + 1)}
+    return Manifest(
+        slug=request.slug,
+        name=request.name or request.slug.replace("-", " ").capitalize(),
+        summary=request.summary or shortened(f"Sound from tokens, steered by class and parameter: {classes}."),
+        kind="tokens",
+        authors=authors_of(licence, request.authors),
+        licence=licence,
+        audio=Audio(codec.sample_rate_hz, 1, codec.hop_frames * steps, codec.lookahead_frames),
+        models=tuple(item.entry(names[id(item)]) for item in models),
+        data=(DataFile("primes", "primes.npz"),),
+        controls=controls_of(meta, len(primes.names)),
+        settings=settings,
+        origin=Origin(
+            recipe=meta.recipe_name,
+            git=meta.git,
+            checkpoint_sha256=meta.checkpoint_sha256,
+            created=meta.created,
+            seed=meta.recipe["seed"],
+            training_seconds=meta.training_seconds,
+            scores={name: round(float(score), 6) for name, score in (meta.scores | proof.scores).items()},
+        ),
+        verify=Verify(
+            onnx_max_error=proof.onnx_max_error,
+            torchscript_max_error=proof.torchscript_max_error,
+            steps=proof.steps,
+            step_ms_p50=proof.step_ms_p50,
+            step_ms_p99=proof.step_ms_p99,
+            machine=proof.machine,
+        ),
+    )
+
+
+def controls_of(meta: TokensMeta, primes: int) -> tuple[Control, ...]:
+    """Return the controls in the voice's order: classes, parameters, then how to sample.
+
+    None is smoothed: a value is read once per step, and takes effect with that step.
+    """
+    taken = set(RESERVED_CONTROLS) | {"temperature", "top_k", "top_p", "prime"}
+    controls = []
+    for index, name in enumerate(meta.classes):
+        controls.append(Control(_identifier("class", name, taken), name, "", 0.0, 1.0, float(index == 0), "linear", 0.0))
+    for parameter in meta.parameters:
+        low, high = float(parameter["min"]), float(parameter["max"])
+        # A parameter that never varied still needs a range to stand in a manifest.
+        high = high if high > low else low + 1.0
+        controls.append(
+            Control(_identifier("", parameter["name"], taken), parameter["name"], "", low, high, 0.5 * (low + high), "linear", 0.0)
+        )
+    size = float(meta.codec["codebook_size"])
+    return (
+        *controls,
+        Control("temperature", "Temperature", "", 0.0, 2.0, 1.0, "linear", 0.0),
+        Control("top_k", "Top k", "codes", 1.0, size, size, "exponential", 0.0),
+        Control("top_p", "Top p", "", 0.0, 1.0, 1.0, "linear", 0.0),
+        Control("prime", "Prime", "", 0.0, float(primes), 0.0, "linear", 0.0),
+    )
+
+
+def _identifier(prefix: str, name: str, taken: set[str]) -> str:
+    """Return a control's id for a name, unlike every other: lower case, digits and underscores."""
+    text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:36]
+    text = f"{prefix}_{text}" if prefix and text else text or prefix
+    if not text or not text[0].isalpha() or text in taken:
+        text = f"param_{text}" if text else "param"
+    chosen, number = text, 2
+    while chosen in taken:
+        chosen, number = f"{text}_{number}", number + 1
+    taken.add(chosen)
+    return chosen
+
+
+def _read_dataset(request: TokensRequest, meta: TokensMeta) -> TokenDataset:
+    place = request.data or Path(meta.dataset)
+    hint = "Run this from the folder the training was started in, or name the dataset: --data DATASET"
+    try:
+        dataset = read_dataset(place)
+    except StudioError as error:
+        raise DatasetGoneError("the dataset of the run cannot be read", where=place, got=str(error), hint=hint) from error
+    if dataset.key != meta.dataset_key:
+        raise DatasetGoneError(
+            "not the dataset the run learned from", where=place, got=dataset.key[:12], allowed=meta.dataset_key[:12], hint=hint
+        )
+    return dataset
+
+
+def _open_codec(request: TokensRequest, dataset: TokenDataset) -> Codec:
+    where = request.codec or dataset.codec_place
+    codec = open_codec(where)
+    if codec.identity != dataset.codec.identity:
+        hint = "Name the codec the dataset was prepared with: --codec CODEC"
+        got, allowed = codec.identity[:12], dataset.codec.identity[:12]
+        raise OtherCodecError("not the codec of the run's tokens", where=where, got=got, allowed=allowed, hint=hint)
+    return codec

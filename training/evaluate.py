@@ -1,0 +1,273 @@
+"""``python -m training evaluate``: renders a patch through the stage, judges it against held-out sounds, writes a page and its scores.
+
+::
+
+    DIR/scores.json    every number
+    DIR/report.html    the same for eyes and ears, self-contained
+
+It wires the parts of `training.evaluation`; what a score means is said there. It never imports the stage.
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.audio_folder import is_folder
+from training.errors import OptionError, OutputFailedError
+
+if TYPE_CHECKING:
+    from patches.manifest import Manifest
+    from training.codecs.codec import Codec
+
+__all__ = ["EvaluateOptions", "add_evaluate_parser", "evaluate", "run_evaluate"]
+
+SCORES, REPORT = "scores.json", "report.html"
+FORMAT = 1
+EMBEDDING_NAMES = ("log-mel", "clap")
+LEVELS_RANGE, SECONDS_RANGE, DRIFT_MINUTES_MAX, TAKES_MAX, WORKERS_MAX = (2, 101), (2.0, 60.0), 24 * 60.0, 20, 64
+TWINS_PER_CLASS = 20
+QUICK = {"levels": 4, "seconds": 4.0, "takes": 1, "drift_minutes": 0.5}
+QUICK_TWINS, QUICK_CLIPS, QUICK_BLEND_S = 4, 12, 8.0
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """What can be asked for; see the command's help."""
+
+    patch: str
+    data: Path
+    report: Path
+    levels: int = 11
+    seconds: float = 12.0
+    takes: int = 2
+    seed: int = 0
+    drift_minutes: float = 30.0
+    embedding: str = "log-mel"
+    workers: int = 2
+    codec: Path | None = None
+    quick: bool = False
+
+    def check(self) -> None:
+        """Raise OptionError for the first value that cannot be."""
+        for option, value, low, high in (
+            ("--levels", self.levels, *LEVELS_RANGE),
+            ("--seconds", self.seconds, *SECONDS_RANGE),
+            ("--takes", self.takes, 1, TAKES_MAX),
+            ("--seed", self.seed, 0, 2**31 - 1),
+            ("--drift-minutes", self.drift_minutes, 0.0, DRIFT_MINUTES_MAX),
+            ("--workers", self.workers, 1, WORKERS_MAX),
+        ):
+            if not low <= value <= high:
+                raise OptionError("the number cannot be", where=option, got=f"{value:g}", allowed=f"{low:g} to {high:g}")
+        if self.embedding not in EMBEDDING_NAMES:
+            raise OptionError("no such embedding", where="--embedding", got=self.embedding, allowed=", ".join(EMBEDDING_NAMES))
+        if not is_folder(self.data):
+            raise OptionError("no such folder of sounds", where="--data", got=self.data, allowed="a folder with audio files in it")
+
+
+def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", say: Say) -> argparse.ArgumentParser:
+    """Add the `evaluate` command to a command line and return its parser."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="judge a patch against held-out sounds",
+        description="Render a patch through the stage, judge it against real sounds it has not learned from, and write a page with scores.",
+    )
+    default = {field.name: field.default for field in dataclasses.fields(EvaluateOptions)}
+    # None is "not said": --quick fills what is not said with less.
+    parser.add_argument("patch", metavar="PATCH", help="slug or folder of a patch")
+    parser.add_argument("--data", type=Path, required=True, metavar="HELD_OUT", help="folder of real sounds; its sub-folders are classes")
+    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help=f"folder for {REPORT} and {SCORES}")
+    parser.add_argument("--levels", type=int, metavar="N", help=f"levels of each parameter (default {default['levels']})")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help=f"heard at once (default {default['seconds']:g}: gusts take that long; clips may be shorter)",
+    )
+    parser.add_argument(
+        "--takes", type=int, metavar="N", help=f"renders of each level, each with its own seed (default {default['takes']})"
+    )
+    parser.add_argument("--seed", type=int, default=default["seed"], metavar="N", help="of renders, folds and mixtures (default 0)")
+    parser.add_argument("--drift-minutes", type=float, metavar="M", help=f"long render (default {default['drift_minutes']:g}; 0: none)")
+    parser.add_argument(
+        "--embedding", default=default["embedding"], metavar="NAME", help="log-mel (default), or clap where its weights are"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=default["workers"], metavar="N", help=f"processes at once (default {default['workers']})"
+    )
+    parser.add_argument("--codec", type=Path, metavar="CODEC", help="codec folder of a patch that has no encoder")
+    parser.add_argument("--quick", action="store_true", help="a glance: fewer and shorter renders than a verdict needs")
+    parser.set_defaults(run=partial(run_evaluate, say=say))
+    return parser
+
+
+def run_evaluate(options: argparse.Namespace, say: Say) -> int:
+    """Run the `evaluate` command and return its exit code; a `StudioError` is left to the caller."""
+    names = {field.name for field in dataclasses.fields(EvaluateOptions)}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    scores = evaluate(EvaluateOptions(**((QUICK if options.quick else {}) | given)))
+
+    from training.evaluation.verdict import findings, weaknesses
+
+    for finding in findings(scores):
+        value = "not measured" if finding.value is None else f"{finding.value:.3g} {finding.target.unit}".rstrip()
+        sign = "≥" if finding.target.at_least else "≤"
+        mark = {True: "holds", False: "DOES NOT HOLD", None: ""}[finding.holds]
+        say(f"{finding.target.label}: {value} ({sign} {finding.target.bound:g}) {mark}".rstrip())
+    for text in weaknesses(scores):
+        say(f"- {text}")
+    say(f"{options.report / REPORT}: written after {scores['seconds']:.0f} s")
+    return 0
+
+
+def evaluate(options: EvaluateOptions) -> dict[str, Any]:
+    """Judge a patch and write the report; returns what ``scores.json`` says.
+
+    Raises
+    ------
+    OptionError, EvaluationError, AudioFolderError, DataError, OutputFailedError
+    """
+    # Local: scipy and librosa take seconds to import, and a mistyped option should not wait for them.
+    from training.evaluation.embedding import EMBEDDINGS
+    from training.evaluation.judge import train_judge
+    from training.evaluation.plan import BLEND_S, Sizes, make_plan
+    from training.evaluation.real import read_real_sounds
+    from training.evaluation.rendering import Stage
+    from training.evaluation.report import report_html
+    from training.evaluation.scoring import judge_renders
+    from training.run_folder import write_whole
+
+    began = time.monotonic()
+    options.check()
+    manifest = _manifest(options.patch)
+    rate = manifest.audio.sample_rate_hz
+    embed = EMBEDDINGS[options.embedding]
+    if options.embedding != EMBEDDING_NAMES[0]:
+        embed([], rate)  # what is missing is said now, not after the renders
+    clips = QUICK_CLIPS if options.quick else None
+    real = read_real_sounds(options.data, rate, manifest.controls, seconds=options.seconds, clips_per_class=clips)
+    twins = QUICK_TWINS if options.quick else TWINS_PER_CLASS
+    blend_s = max(real.piece_seconds, QUICK_BLEND_S if options.quick else BLEND_S)
+    plan = make_plan(
+        manifest.controls, real, Sizes(options.levels, options.takes, twins, blend_s, 60.0 * options.drift_minutes), seed=options.seed
+    )
+    _make_folder(options.report)
+    reasons: dict[str, str] = {}
+    # Beside the report, as half an hour of sound may not fit where the system keeps its temporary files.
+    with tempfile.TemporaryDirectory(dir=options.report, prefix=".renders.") as work, _pool(options.workers) as pool:
+        judge = None
+        if any(control.id.startswith("class_") for control in manifest.controls):
+            judge = train_judge(real, partial(_describe, pool), seed=options.seed)
+        renders = Stage(options.patch, rate, Path(work), options.workers).render(plan.jobs)
+        codec = _codec(options.codec or options.patch, manifest, reasons)
+        scores, curves, examples = judge_renders(manifest, real, plan, renders, judge, codec, embed, partial(_describe, pool), reasons)
+    scores = {
+        "format": FORMAT,
+        "patch": manifest.slug,
+        "quick": options.quick,
+        "options": {"levels": options.levels, "seconds": real.piece_seconds, "takes": options.takes, "seed": options.seed},
+        "embedding": options.embedding,
+        "clips": sum(len(kind.clips) for kind in real.classes),
+        "classes": [kind.name for kind in real.classes],
+        "unused_classes": dict(real.unused),
+        "skipped_files": len(real.skipped),
+        **scores,
+        "reasons": reasons,
+        "renders": len(renders),
+        "seconds": round(time.monotonic() - began, 1),
+        "machine": _machine(),
+    }
+    title = f"{manifest.name} ({manifest.slug})"
+    text = json.dumps(scores, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(options.report / REPORT, report_html(title, scores, curves, examples, rate).encode())
+    write_whole(options.report / SCORES, text.encode())
+    return scores
+
+
+def _manifest(patch: str) -> "Manifest":
+    from patches.errors import PatchError
+    from patches.library import find
+    from patches.reader import read_manifest
+    from training.evaluation.errors import PatchUnusableError
+
+    try:
+        return read_manifest(find(patch))
+    except PatchError as error:
+        raise PatchUnusableError(str(error), where=patch) from error
+
+
+def _codec(where: str | Path, manifest: "Manifest", reasons: dict[str, str]) -> "Codec | None":
+    """Return the codec of a patch if it can encode; otherwise None, and the reason."""
+    from training.codecs.codec import open_codec
+    from training.codecs.errors import CodecError
+
+    try:
+        codec = open_codec(where)
+        codec.encode(np.zeros(codec.hop_frames, dtype=np.float32))
+    except CodecError as error:
+        reasons["codec"] = str(error)
+        return None
+    if codec.identity != manifest.settings.get("codec_identity"):
+        reasons["codec"] = f"{where} is not the codec that the patch plays through"
+        return None
+    return codec
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the report's folder, and see that it can be written to before an hour of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputFailedError("could not be written", where=folder, got=error.strerror, hint="Choose another --report") from error
+
+
+@contextmanager
+def _pool(workers: int) -> "Iterator[ProcessPoolExecutor | None]":
+    if workers == 1:
+        yield None
+        return
+    # Spawned, not forked: a fork copies locks of threads that BLAS may have started.
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _describe(pool: ProcessPoolExecutor | None, sounds: "Iterable[tuple[NDArray[np.float32], int]]") -> "list[NDArray[np.float64]]":
+    mapped = map(_features, sounds) if pool is None else pool.map(_features, sounds, chunksize=4)
+    return list(mapped)
+
+
+def _features(sound: "tuple[NDArray[np.float32], int]") -> "NDArray[np.float64]":
+    from training.evaluation.features import piece_features
+
+    return piece_features(*sound)
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return f"{name}, {os.cpu_count()} logical cores, {platform.system()}"
