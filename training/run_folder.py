@@ -164,20 +164,21 @@ def never_kept(folder: Path) -> bool:
 def _check_types(meta: RunMeta) -> None:
     """Raise TypeError for the first field that is not of the type `RunMeta` says."""
     for row in dataclasses.fields(RunMeta):
-        if not _fits(getattr(meta, row.name), row.type):
+        if not fits_type(getattr(meta, row.name), row.type):
             raise TypeError(f"{row.name} is not {getattr(row.type, '__name__', row.type)}")
     for clip in meta.clips:
-        if not all(_fits(clip.get(name), kind) for name, kind in CLIP_FIELDS.items()):
+        if not all(fits_type(clip.get(name), kind) for name, kind in CLIP_FIELDS.items()):
             raise TypeError(f"a clip needs {', '.join(CLIP_FIELDS)}")
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def fits_type(value: Any, kind: Any) -> bool:
+    """Tell whether a value read from JSON is of a type such as ``list[str]``; a whole number is a good fraction, a bool no number."""
     if kind is Any:
         return True
     if get_origin(kind) is list:
-        return isinstance(value, list) and all(_fits(item, get_args(kind)[0]) for item in value)
+        return isinstance(value, list) and all(fits_type(item, get_args(kind)[0]) for item in value)
     if get_origin(kind) is dict:
-        return isinstance(value, dict) and all(_fits(item, get_args(kind)[1]) for item in value.values())
+        return isinstance(value, dict) and all(fits_type(item, get_args(kind)[1]) for item in value.values())
     # bool is an int to Python, and a whole number is a good fraction.
     if kind in (int, float) and isinstance(value, bool):
         return False

@@ -234,14 +234,14 @@ def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None
             raise RecipeChangedError(
                 "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
             )
-    _check_state(out / LAST)
+    check_state(out / LAST)
     if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in FREE_ON_RESUME):
         hint = "Export it, or raise updates or patience in the recipe"
         raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
     return meta
 
 
-def _check_state(file: Path) -> None:
+def check_state(file: Path) -> None:
     """Refuse a trainer's state that was cut short or is something else, before any work."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)

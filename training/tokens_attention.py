@@ -33,7 +33,7 @@ def rotation(positions: Tensor, head_size: int) -> tuple[Tensor, Tensor]:
     ------
     Su et al. 2021, RoFormer, eq. 34; pairs are (i, i + head_size // 2), both in one head.
     """
-    return rotation_at(positions, frequencies(head_size).to(positions.device))
+    return rotation_at(positions, frequencies(head_size))
 
 
 def frequencies(head_size: int) -> Tensor:

@@ -24,6 +24,7 @@ def add_tokens_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     parser.add_argument("--recipe", metavar="small|seed|large|FILE", help="dials; what a file leaves out is small's (default: small)")
     parser.add_argument("--updates", type=int, metavar="N", help="optimiser steps at most, instead of the recipe's")
     parser.add_argument("--seed", type=int, metavar="N", help="start of every random draw, instead of the recipe's")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="begin with the weights of another run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--wandb", metavar="PROJECT", help="report to Weights & Biases too")
     parser.set_defaults(run=partial(run_tokens, say=say))
@@ -51,7 +52,9 @@ def run_tokens(options: argparse.Namespace, say: Say) -> int:
 
     from training.tokens_run import train_tokens
 
-    result = train_tokens(options.data, options.out, recipe, recipe_name=name, resume=options.resume, wandb=options.wandb, say=say)
+    result = train_tokens(
+        options.data, options.out, recipe, recipe_name=name, start=options.start, resume=options.resume, wandb=options.wandb, say=say
+    )
     meta = result.meta
     books = ", ".join(f"{meta.scores[f'held_out_loss_{book + 1}']:.3f}" for book in range(meta.codec["codebooks"]))
     say(f"held-out cross-entropy {meta.scores['held_out_loss']:.3f} nats per token (codebooks: {books})")

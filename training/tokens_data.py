@@ -89,17 +89,22 @@ class TokenWindows:
     def _window(self, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return codes (S + 1, K), the first of them the step before, and conditions (S, C)."""
         steps = self._recipe.window_steps
-        codes, condition = self._piece(random, steps)
+        group = self._group(random)
+        codes, condition = self._piece(random, group, steps)
         conditions = np.repeat(condition[None], steps, 0)
         if steps > 1 and random.random() < self._recipe.splice_share:
             cut = int(random.integers(1, steps))
-            other, condition = self._piece(random, steps - cut)
+            near = random.random() < self._recipe.near_share
+            other, condition = self._piece(random, group if near else self._group(random), steps - cut)
             codes = np.concatenate([codes[: cut + 1], other[1:]])
             conditions[cut:] = condition
         return codes, conditions
 
-    def _piece(self, random: np.random.Generator, steps: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        members, share = self._groups[random.choice(len(self._groups), p=self._group_share)]
+    def _group(self, random: np.random.Generator) -> int:
+        return int(random.choice(len(self._groups), p=self._group_share))
+
+    def _piece(self, random: np.random.Generator, group: int, steps: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        members, share = self._groups[group]
         clip = self._clips[members[random.choice(len(members), p=share)]]
         codes = _codes(clip, int(random.integers(0, clip.codes.shape[1] - steps + 1)), steps)
         return codes, clip_condition(clip, random, self._recipe.parameter_jitter)

@@ -22,7 +22,7 @@ import safetensors.torch
 
 from training.audio_folder import is_folder
 from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, RecipeError
-from training.run_folder import FORMAT, LAST, LOGS, META, WEIGHTS, _fits, never_kept, write_whole
+from training.run_folder import FORMAT, LAST, LOGS, META, WEIGHTS, fits_type, never_kept, write_whole
 from training.tokens_model import TokenTransformer, TransformerSize
 from training.tokens_recipe import TokensRecipe, tokens_recipe_from_dict
 
@@ -65,6 +65,8 @@ class TokensMeta:
     updates, updates_done : int
         Of the weights kept, and of the training.
     training_seconds : float
+    start : list of dict
+        What came before, where the training began with another run's weights.
     scores : dict
         ``held_out_loss`` in nats per token, and of each codebook.
     checkpoint_sha256 : str
@@ -89,6 +91,7 @@ class TokensMeta:
     updates: int
     updates_done: int
     training_seconds: float
+    start: list[dict[str, Any]]
     scores: dict[str, float]
     checkpoint_sha256: str
 
@@ -144,10 +147,10 @@ def read_tokens_meta(folder: Path) -> TokensMeta:
 def _check(meta: TokensMeta) -> None:
     """Raise TypeError for the first field that is not of the type `TokensMeta` says, ValueError for a size that cannot be."""
     for row in dataclasses.fields(TokensMeta):
-        if not _fits(getattr(meta, row.name), row.type):
+        if not fits_type(getattr(meta, row.name), row.type):
             raise TypeError(f"{row.name} is not {getattr(row.type, '__name__', row.type)}")
     for name, entries, fields in (("codec", [meta.codec], CODEC_FIELDS), ("parameters", meta.parameters, PARAMETER_FIELDS)):
-        if not all(_fits(entry.get(field), kind) for entry in entries for field, kind in fields.items()):
+        if not all(fits_type(entry.get(field), kind) for entry in entries for field, kind in fields.items()):
             raise TypeError(f"{name} needs {', '.join(fields)}")
     if min(meta.codec["codebooks"], meta.codec["codebook_size"] - 1, len(meta.classes)) < 1:
         raise ValueError("a codec has a codebook and a choice of codes, and a run a class")

@@ -206,7 +206,8 @@ class TokenTransformer(nn.Module):
         float32, shape (B, S, D)
         """
         steps = codes.shape[1]
-        cosine, sine = rotation(torch.arange(steps, device=codes.device), self.size.width // self.size.heads)
+        # Made on the CPU: angles are float64, which not every accelerator has.
+        cosine, sine = (part.to(codes.device) for part in rotation(torch.arange(steps), self.size.width // self.size.heads))
         seen = band(steps, self.size.attention_window, codes.device)
         film = self.film(condition)
         x = self.dropout(self.embed(codes))  # (B, S, D)

@@ -48,6 +48,8 @@ class TokensRecipe(Dials):
         Share of windows that begin with nothing heard, as a stream without priming does.
     splice_share : float
         Share of windows that go on as another clip under its condition. It teaches the model to follow a control at once.
+    near_share : float
+        Share of those that go on in the same class. It teaches the model to leave what it hears for the parameters it is told.
     blend_share : float
         Share of windows of clips with more than one class, where there are any; the others are spread evenly over the classes.
     parameter_jitter : float
@@ -92,6 +94,7 @@ class TokensRecipe(Dials):
     codebook_dropout: float = dial(Range(0.0, 1.0))
     start_share: float = dial(Range(0.0, 1.0))
     splice_share: float = dial(Range(0.0, 1.0))
+    near_share: float = dial(Range(0.0, 1.0))
     blend_share: float = dial(Range(0.0, 1.0))
     parameter_jitter: float = dial(Range(0.0, 0.5))
     validation_interval: int = dial(Range(1, 100_000))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -23,15 +24,16 @@ from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, Upd
 from training.errors import NothingToResumeError, OutputExistsError, OutputFailedError, RecipeChangedError, TrainingDivergedError
 from training.quiet import quiet_lightning
 from training.run_folder import FORMAT, LAST, LOGS, git_commit, library_versions, never_kept
-from training.sequencer_run import THREADS, _check_state
+from training.sequencer_run import THREADS, check_state
 from training.tokens_data import TokensData
 from training.tokens_dataset import TokenDataset, read_dataset
 from training.tokens_errors import DatasetChangedError, WandbMissingError
 from training.tokens_folder import KIND, TokensMeta, load_tokens, read_tokens_meta, write_tokens_meta, write_tokens_run
+from training.tokens_model import TokenTransformer
 from training.tokens_module import TokensModule
 from training.tokens_recipe import TokensRecipe
 
-__all__ = ["TokensResult", "load_tokens", "train_tokens"]
+__all__ = ["TokensResult", "train_tokens"]
 
 LOG_INTERVAL = 10
 # What may differ when a run goes on: how long it goes on, and how fast it is computed.
@@ -53,6 +55,7 @@ def train_tokens(
     recipe: TokensRecipe,
     *,
     recipe_name: str = "small",
+    start: Path | None = None,
     resume: bool = False,
     wandb: str | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -68,6 +71,8 @@ def train_tokens(
     recipe : TokensRecipe
     recipe_name : str
         For the record.
+    start : Path, optional
+        Run folder whose weights a new training begins with: another stage, or other sounds of the same codec, classes and parameters.
     resume : bool
         Go on from the last state. The recipe and the dataset must be those it began with; `updates`, `patience`, `precision` may change.
     wandb : str, optional
@@ -101,14 +106,17 @@ def train_tokens(
     if earlier is not None:
         _check_dataset(data, dataset, earlier)
     batches = TokensData(dataset, recipe)
+    begin = None if start is None or earlier is not None else _begin(start, dataset, recipe)
     meta = earlier or _first_meta(data, dataset, recipe, recipe_name)
     # The same dataset may have moved.
     meta = dataclasses.replace(meta, recipe=recipe.as_dict(), dataset=str(data), finished=False)
+    if begin is not None:
+        meta = dataclasses.replace(meta, start=_lineage(begin[0]))
     seconds = meta.clips["training_steps"] * dataset.codec.hop_frames / dataset.codec.sample_rate_hz
     say(f"{seconds:.0f} s to learn from in {meta.clips['training']} clips, {meta.clips['held_out']} held out, {len(meta.classes)} classes")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return _fit(out, recipe, batches, meta, resume=earlier is not None, wandb=wandb, say=say)
+        return _fit(out, recipe, batches, meta, begin, resume=earlier is not None, wandb=wandb, say=say)
     except BrokenPipeError:
         # Whoever read the lines of `say` has gone: the disk did nothing wrong.
         raise
@@ -121,6 +129,7 @@ def _fit(
     recipe: TokensRecipe,
     data: TokensData,
     meta: TokensMeta,
+    begin: tuple[TokensMeta, TokenTransformer] | None,
     *,
     resume: bool,
     wandb: str | None,
@@ -141,6 +150,9 @@ def _fit(
 
     torch.manual_seed(recipe.seed)
     module = TokensModule(recipe, meta.size(), keep)
+    if begin is not None:
+        module.model.load_state_dict(begin[1].state_dict())
+        module.average.load_state_dict(begin[1].state_dict())
     meta = dataclasses.replace(meta, parameter_count=module.model.parameter_count)
     say(f"{meta.parameter_count / 1e6:.2f} million parameters")
     stop = StopOnInterrupt(data.batches)
@@ -164,6 +176,27 @@ def _fit(
     )
     write_tokens_meta(out, final)
     return TokensResult(final, interrupted)
+
+
+def _begin(start: Path, dataset: TokenDataset, recipe: TokensRecipe) -> tuple[TokensMeta, TokenTransformer]:
+    """Return the run to start from; refuse one that speaks of other things, or is of another size."""
+    meta, model = load_tokens(start)
+    size = recipe.size(dataset.codec.codebooks, dataset.codec.codebook_size, len(dataset.classes) + len(dataset.parameters))
+    names = [row["name"] for row in meta.parameters]
+    same = meta.codec["identity"] == dataset.codec.identity and (meta.classes, names) == (
+        list(dataset.classes),
+        [row.name for row in dataset.parameters],
+    )
+    if not same or dataclasses.replace(meta.size(), dropout=0.0) != dataclasses.replace(size, dropout=0.0):
+        hint = "Start from a run of the same codec, classes, parameters and size"
+        raise RecipeChangedError("this run cannot be started from", where=start, got=", ".join([*meta.classes, *names]), hint=hint)
+    return meta, model
+
+
+def _lineage(meta: TokensMeta) -> list[dict[str, Any]]:
+    """Return what came before: recipe, updates, time and weights of every stage, the first one first."""
+    stage = {name: getattr(meta, name) for name in ("recipe", "recipe_name", "updates", "training_seconds", "checkpoint_sha256", "git")}
+    return [*meta.start, stage]
 
 
 def _trainer(out: Path, recipe: TokensRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
@@ -206,7 +239,7 @@ def _earlier(out: Path, recipe: TokensRecipe, resume: bool) -> TokensMeta | None
             raise RecipeChangedError(
                 "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
             )
-    _check_state(out / LAST)
+    check_state(out / LAST)
     if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in LONGER):
         hint = "Export it, or raise updates or patience in the recipe"
         raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
@@ -259,6 +292,7 @@ def _first_meta(data: Path, dataset: TokenDataset, recipe: TokensRecipe, recipe_
         updates=0,
         updates_done=0,
         training_seconds=0.0,
+        start=[],
         scores={},
         checkpoint_sha256="",
     )

@@ -54,7 +54,7 @@ class Sampling:
 def sampling(noise: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, size: int, *, order_all: bool = False) -> Sampling:
     """Return how to draw from `size` codes; arguments as the inputs of `TokenStep`."""
     limited = (top_k < size) | (top_p < 1.0)
-    most = top_k.clamp(1.0, float(size))
+    most = top_k.clamp(1.0, float(size)).floor()
     if order_all:
         ordered, let_in = size, torch.arange(size) < most
     else:
@@ -87,7 +87,9 @@ def draw(logits: Tensor, how: Sampling, book: int) -> Tensor:
     if how.let_in is not None:
         ordered = ordered * how.let_in
     reached = ordered.cumsum(-1)
-    inside = (reached - ordered < how.top_p * reached[:, -1:]) & (ordered > 0.0)
+    inside = reached - ordered < how.top_p * reached[:, -1:]
+    if how.let_in is not None:
+        inside = inside & how.let_in
     least = torch.where(inside, ordered, 1.0).amin(-1, keepdim=True)
     least = torch.where(how.limited, least, 0.0)
     least = torch.where(how.greedy[book], ordered[:, :1], least)  # (1, 1)
