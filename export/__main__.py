@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     tokens = parser.add_argument_group("runs of a token transformer")
     tokens.add_argument("--codec", metavar="CODEC", help="codec folder or patch (default: where the dataset was prepared with it)")
     tokens.add_argument("--data", type=Path, metavar="DATASET", help="the run's dataset, if it was moved")
-    tokens.add_argument("--decoder-steps", type=int, choices=(1, 2, 4, 8), help="codec frames per call of the decoder (dac; default: 4)")
+    steps_help = "codec frames per call of the decoder (dac; default: 4, or as in the codec's patch)"
+    tokens.add_argument("--decoder-steps", type=int, choices=(1, 2, 4, 8), help=steps_help)
+    lookahead_help = "codec frames the decoder waits at most, guessing the rest (dac; default: as many as it needs)"
+    tokens.add_argument("--decoder-lookahead", type=int, metavar="N", help=lookahead_help)
+    temperature_help = "factors of the control temperature, from the first codebook on (default: all 1)"
+    tokens.add_argument("--codebook-temperature", metavar="T1,T2,...", help=temperature_help)
     tokens.add_argument("--no-torchscript", action="store_true", help="leave out the TorchScript twins, which other programs play")
     return parser
 

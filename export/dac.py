@@ -15,6 +15,7 @@ from training.codecs.dac_stream import STEPS, DacStream, Lookahead, guess_for, s
 
 __all__ = [
     "LookaheadRow",
+    "dac_stream",
     "decode_stream",
     "decoder_lookahead_frames",
     "export_dac",
@@ -83,8 +84,13 @@ def export_dac(
     ------
     CodecExportError
     """
+    return export_stream(dac_stream(codec, codebooks=codebooks, steps=steps, lookahead_codes=lookahead_codes), torchscript=torchscript)
+
+
+def dac_stream(codec: DacCodec, *, codebooks: int | None = None, steps: int = 1, lookahead_codes: int | None = None) -> DacStream:
+    """Return in torch what `export_dac` exports; raises CodecExportError."""
     held, levels = _guess(codec, lookahead_codes)
-    return export_decoder(codec, steps=steps, codebooks=codebooks, held=held, held_levels=levels, torchscript=torchscript)
+    return _stream(codec, steps, codebooks, held=held, held_levels=levels)
 
 
 def decoder_lookahead_frames(codec: DacCodec, lookahead_codes: int | None = None) -> int:
@@ -103,6 +109,13 @@ def export_decoder(
     torchscript: bool = False,
 ) -> list[ExportedModel]:
     """Return a streaming decoder of any look-ahead, see `DacStream`; raises CodecExportError."""
+    stream = _stream(codec, steps, codebooks, lookahead=lookahead, held=held, held_levels=held_levels)
+    return export_stream(stream, torchscript=torchscript)
+
+
+def _stream(
+    codec: DacCodec, steps: int, codebooks: int | None, *, lookahead: Lookahead | None = None, held: int, held_levels: int
+) -> DacStream:
     if steps not in STEPS:
         raise CodecExportError(
             "the decoder does not run in such steps", where="--decoder-steps", got=steps, allowed=", ".join(map(str, STEPS))
@@ -110,8 +123,7 @@ def export_decoder(
     books = codec.codebooks if codebooks is None else codebooks
     if not 1 <= books <= codec.codebooks:
         raise CodecExportError("the codec has not so many codebooks", got=books, allowed=f"1 to {codec.codebooks}")
-    stream = DacStream(codec.model, steps, lookahead, codebooks=books, held=held, held_levels=held_levels).eval()
-    return export_stream(stream, torchscript=torchscript)
+    return DacStream(codec.model, steps, lookahead, codebooks=books, held=held, held_levels=held_levels).eval()
 
 
 def export_stream(stream: DacStream, *, torchscript: bool = False) -> list[ExportedModel]:
@@ -203,7 +215,7 @@ def _guess(codec: DacCodec, lookahead_codes: int | None) -> tuple[int, int]:
     if lookahead_codes is None:
         return 0, 1
     if lookahead_codes < 0:
-        raise CodecExportError("a look-ahead cannot be negative", got=lookahead_codes, allowed="0 and up")
+        raise CodecExportError("a look-ahead cannot be negative", where="--decoder-lookahead", got=lookahead_codes, allowed="0 and up")
     return guess_for(codec.model.config, lookahead_codes * codec.hop_frames)
 
 

@@ -8,6 +8,7 @@
         ├── SlugError               the slug cannot name a patch
         ├── AudioGoneError          the run's audio folder, or a file of it, is not there
         ├── CorpusChangedError      a file is not the one the run learned from
+        ├── ControlsError           the run's classes and parameters cannot be the controls of a patch
         ├── CodecExportError        the codec cannot be exported so
         ├── OtherCodecError         the codec is not the one the run's tokens were made with
         ├── DatasetGoneError        the run's dataset is not there, or is another one
@@ -20,6 +21,7 @@ from training.errors import StudioError
 __all__ = [
     "AudioGoneError",
     "CodecExportError",
+    "ControlsError",
     "CorpusChangedError",
     "DatasetGoneError",
     "EmptyCorpusError",
@@ -46,6 +48,10 @@ class AudioGoneError(ExportError):
 
 class CorpusChangedError(ExportError):
     """A file of the audio folder is not the one the run learned from."""
+
+
+class ControlsError(ExportError):
+    """The classes and parameters of the run cannot be the controls of a patch: too many, or a name that is too long."""
 
 
 class CodecExportError(ExportError):

@@ -4,17 +4,21 @@ It does not know the model.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.errors import ExportError
 from training.tokens_dataset import TokenClip, TokenDataset
 
-__all__ = ["Primes", "choose_primes", "primes_file"]
+__all__ = ["MAX_PRIMES", "Primes", "choose_primes", "primes_file", "random_primes"]
 
 CONTEXT_STEPS = 64
 PRIMES_PER_CLASS = 3
+# More than these a stage does not load: every one is heard once before the first step.
+MAX_PRIMES = 64
 MIDDLE = 0.5
 
 
@@ -30,20 +34,29 @@ class Primes:
 def choose_primes(dataset: TokenDataset, *, context_steps: int = CONTEXT_STEPS, per_class: int = PRIMES_PER_CLASS) -> Primes:
     """Return, for each class, contexts from clips of it alone whose parameters are spread from low to high.
 
+    Clips that were held out serve only where a class has no others: what the patch is judged by shall not be in it.
+
     Parameters
     ----------
     dataset : TokenDataset
     context_steps : int
         Length of a context; clips that are shorter serve only where there are no others.
     per_class : int
+        Fewer where there are so many classes that they would be more than `MAX_PRIMES` together.
+
+    Raises
+    ------
+    ExportError
+        A class has no clip of its own, only blends.
     """
+    per_class = max(1, min(per_class, MAX_PRIMES // len(dataset.classes)))
     codes, conditions, names = [], [], []
     for index, class_name in enumerate(dataset.classes):
-        clips = [clip for clip in dataset.clips if clip.weights[index] >= 1.0 - 1e-6]
+        clips = _alone(dataset.of("training"), index) or _alone(dataset.clips, index)
+        if not clips:
+            raise ExportError("no clip of this class alone, so none to begin with", where=dataset.folder, got=class_name)
         long = [clip for clip in clips if clip.codes.shape[1] >= context_steps]
         for wanted in np.linspace(0.0, 1.0, per_class + 2)[1:-1] if dataset.parameters else [MIDDLE]:
-            if not (long or clips):
-                break
             clip = min(long or clips, key=lambda clip: (_distance(clip, wanted), clip.path))
             if clip.path in names:
                 continue
@@ -51,8 +64,6 @@ def choose_primes(dataset: TokenDataset, *, context_steps: int = CONTEXT_STEPS, 
             codes.append(_middle(clip, context_steps))
             # NaN where the class has no such parameter: then it does not count in the choice of the nearest.
             conditions.append(np.concatenate([clip.weights, clip.values]))
-        if not clips:
-            raise ValueError(f"no clip of class {class_name}")
     return Primes(np.stack(codes).astype(np.int16), np.stack(conditions).astype(np.float32), tuple(names))
 
 
@@ -71,6 +82,11 @@ def primes_file(primes: Primes) -> bytes:
     out = io.BytesIO()
     np.savez(out, codes=primes.codes, condition=primes.condition)
     return out.getvalue()
+
+
+def _alone(clips: Sequence[TokenClip], index: int) -> list[TokenClip]:
+    """Return the clips that are of one class and no other."""
+    return [clip for clip in clips if clip.weights[index] >= 1.0 - 1e-6]
 
 
 def _distance(clip: TokenClip, wanted: float) -> float:

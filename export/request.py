@@ -7,6 +7,7 @@ from pathlib import Path
 
 from export.mosaic import CORPUS_SECONDS, Request, export_mosaic
 from export.tokens import TokensRequest, export_tokens
+from patches.errors import shown
 from patches.library import user_folder
 from training.errors import OptionError
 from training.run_folder import META
@@ -15,7 +16,7 @@ __all__ = ["export_run"]
 
 # Options that only one kind of run knows.
 ONLY_MOSAIC = ("corpus", "corpus_seconds", "channels")
-ONLY_TOKENS = ("codec", "data", "decoder_steps", "no_torchscript")
+ONLY_TOKENS = ("codec", "data", "decoder_steps", "decoder_lookahead", "codebook_temperature", "no_torchscript")
 
 
 def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Path:
@@ -30,7 +31,7 @@ def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Pa
     """
     kind = _kind(options.run)
     for name in ONLY_MOSAIC if kind == "tokens" else ONLY_TOKENS:
-        if getattr(options, name):
+        if getattr(options, name) not in (None, False):
             option = "--" + name.replace("_", "-")
             raise OptionError("not for this kind of run", where=option, got=f"a run of kind {kind}")
     out = options.out or user_folder()
@@ -46,6 +47,8 @@ def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Pa
                 codec=options.codec,
                 data=options.data,
                 decoder_steps=options.decoder_steps,
+                decoder_lookahead=options.decoder_lookahead,
+                codebook_temperatures=_temperatures(options.codebook_temperature),
                 torchscript=not options.no_torchscript,
                 replace=options.replace,
             ),
@@ -66,6 +69,17 @@ def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Pa
         ),
         say=say,
     )
+
+
+def _temperatures(text: str | None) -> tuple[float, ...]:
+    """Return the numbers of ``--codebook-temperature``; raises OptionError."""
+    if text is None:
+        return ()
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        allowed = "numbers with commas between, one per codebook"
+        raise OptionError("not temperatures", where="--codebook-temperature", got=shown(text), allowed=allowed) from error
 
 
 def _kind(run: Path) -> str:

@@ -4,31 +4,31 @@ It does not know the command line. Everything is made and verified before the pa
 whole or not at all.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.codecs import export_codec
+from export.codecs import DecoderPlan, export_codec, plan_decoder
 from export.errors import DatasetGoneError, OtherCodecError
 from export.licence import authors_of, licence_text
 from export.model_file import ExportedModel
 from export.place import check_place, shortened
 from export.primes import Primes, choose_primes, primes_file, random_primes
+from export.tokens_controls import check_controls, controls_of
 from export.tokens_proof import TokensProof, prove_tokens
-from export.tokens_step import export_step, export_step_torchscript
-from patches.kinds import RESERVED_CONTROLS
-from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Origin, Verify
+from export.tokens_step import export_step, export_step_torchscript, export_steps
+from patches.kinds import MAX_CODEBOOKS, SETTINGS
+from patches.manifest import Audio, DataFile, Licence, Manifest, Origin, Verify
 from patches.writer import write_patch
 from training.codecs.codec import Codec, open_codec
-from training.errors import StudioError
+from training.codecs.errors import MissingCodecError
+from training.errors import OptionError, StudioError
 from training.tokens_dataset import TokenDataset, read_dataset
 from training.tokens_folder import TokensMeta, load_tokens
 
 __all__ = ["TokensRequest", "export_tokens"]
 
 FREEZE_STEPS = 43
-DAC_DECODER_STEPS = 4
 # A heavy decoder may use the second core; loading runs every prime through it, so there are fewer.
 DAC_DECODER_THREADS = 2
 PRIMES_PER_CLASS = 3
@@ -59,7 +59,11 @@ class TokensRequest:
     data : Path, optional
         The dataset, where it is not any more where the run found it.
     decoder_steps : int, optional
-        Codec frames per call of the decoder.
+        Codec frames per call of the decoder; by default what suits the codec.
+    decoder_lookahead : int, optional
+        Codec frames that a published codec's decoder waits at most; by default as many as it needs to be exact.
+    codebook_temperatures : tuple of float
+        What the control `temperature` is multiplied by, for the first codebooks; 1 for the others.
     torchscript : bool
         Whether TorchScript twins go along: as large again as the ONNX models, or larger.
     replace : bool
@@ -75,6 +79,8 @@ class TokensRequest:
     codec: str | None = None
     data: Path | None = None
     decoder_steps: int | None = None
+    decoder_lookahead: int | None = None
+    codebook_temperatures: tuple[float, ...] = ()
     torchscript: bool = True
     replace: bool = False
 
@@ -85,13 +91,17 @@ def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda
     Raises
     ------
     SlugError, OptionError
-        Slug, name, summary or an author cannot stand in a manifest.
+        Slug, name, summary, an author or a temperature cannot stand in a manifest.
+    ControlsError
+        The classes and parameters of the run cannot be the controls of a patch.
     RunError
         The run folder is missing, damaged, or has no weights.
     DatasetGoneError, OtherCodecError
         Dataset or codec are not those of the run.
     CodecError
         The codec cannot be opened.
+    CodecExportError
+        The codec cannot be exported as asked.
     VerificationError
         An export does not repeat the trained model.
     PatchError
@@ -99,25 +109,27 @@ def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda
     """
     check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
     meta, model = load_tokens(request.run)
+    check_controls(meta, request.run)
+    _check_temperatures(request.codebook_temperatures, meta.codec["codebooks"])
     dataset = _read_dataset(request, meta)
     codec = _open_codec(request, dataset)
-    steps = request.decoder_steps or (DAC_DECODER_STEPS if codec.kind == "dac" else 1)
-    codec_models = export_codec(codec, codebooks=meta.codec["codebooks"], steps=steps, torchscript=request.torchscript)
+    plan = plan_decoder(codec, meta.codec["codebooks"], request.decoder_steps, request.decoder_lookahead)
+    codec_models = export_codec(codec, plan, torchscript=request.torchscript)
     random_start = meta.tokens_recipe().priming == "random"
     per_class = 1 if codec.kind == "dac" else PRIMES_PER_CLASS
     primes = random_primes(dataset, meta.recipe["seed"]) if random_start else choose_primes(dataset, per_class=per_class)
-    step_models = [export_step(model), export_step(model, quantised=True)]
+    step_models = list(export_steps(model))
     if model.size.codebooks > LIGHT_CODEBOOKS:
         step_models.append(export_step(model, codebooks=LIGHT_CODEBOOKS, quantised=True))
     if request.torchscript:
         step_models.append(export_step_torchscript(model))
-    proof = prove_tokens(model, step_models, codec, codec_models, dataset, primes)
+    proof = prove_tokens(model, step_models, codec, codec_models, dataset, primes, plan)
     for line in proof.lines():
         say(line)
     models = [*step_models, *codec_models]
     names = {id(item): f"{item.role}.{EXTENSIONS[item.runtime]}" for item in models}
     files = {names[id(item)]: item.content for item in models} | {"primes.npz": primes_file(primes)}
-    manifest = build_manifest(request, meta, dataset, codec, models, names, primes, proof, steps)
+    manifest = build_manifest(request, meta, codec, models, names, primes, proof, plan)
     written = write_patch(request.out, manifest, files, licence_text(manifest.licence), replace=request.replace)
     say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
     return written
@@ -126,13 +138,12 @@ def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda
 def build_manifest(
     request: TokensRequest,
     meta: TokensMeta,
-    dataset: TokenDataset,
     codec: Codec,
     models: list[ExportedModel],
     names: dict[int, str],
     primes: Primes,
     proof: TokensProof,
-    steps: int,
+    plan: DecoderPlan,
 ) -> Manifest:
     """Return the manifest; hashes and sizes are the writer's to fill in."""
     together = CC0 if meta.licence == codec.licence == CC0 else "user-supplied"
@@ -149,7 +160,7 @@ def build_manifest(
     }
     if codec.kind == "dac":
         settings["threads"] = DAC_DECODER_THREADS
-    settings |= {f"codebook_temperature_{book}": 1.0 for book in range(1, meta.codec["codebooks"] + 1)}
+    settings |= {f"codebook_temperature_{book}": float(value) for book, value in enumerate(request.codebook_temperatures, 1)}
     return Manifest(
         slug=request.slug,
         name=request.name or request.slug.replace("-", " ").capitalize(),
@@ -157,7 +168,7 @@ def build_manifest(
         kind="tokens",
         authors=authors_of(licence, request.authors),
         licence=licence,
-        audio=Audio(codec.sample_rate_hz, 1, codec.hop_frames * steps, codec.lookahead_frames),
+        audio=Audio(codec.sample_rate_hz, 1, codec.hop_frames * plan.steps, plan.lookahead_frames),
         models=tuple(item.entry(names[id(item)]) for item in models),
         data=(DataFile("primes", "primes.npz"),),
         controls=controls_of(meta, len(primes.names)),
@@ -168,8 +179,9 @@ def build_manifest(
             checkpoint_sha256=meta.checkpoint_sha256,
             created=meta.created,
             seed=meta.recipe["seed"],
-            training_seconds=meta.training_seconds,
-            scores={name: round(float(score), 6) for name, score in (meta.scores | proof.scores).items()},
+            # Every stage, where a training began with the weights of another.
+            training_seconds=round(meta.training_seconds + sum(stage["training_seconds"] for stage in meta.start), 3),
+            scores={name: round(float(score), 6) for name, score in (meta.scores | proof.scores | getattr(codec, "scores", {})).items()},
         ),
         verify=Verify(
             onnx_max_error=proof.onnx_max_error,
@@ -182,43 +194,16 @@ def build_manifest(
     )
 
 
-def controls_of(meta: TokensMeta, primes: int) -> tuple[Control, ...]:
-    """Return the controls in the voice's order: classes, parameters, then how to sample.
-
-    None is smoothed: a value is read once per step, and takes effect with that step.
-    """
-    taken = set(RESERVED_CONTROLS) | {"temperature", "top_k", "top_p", "prime"}
-    controls = []
-    for index, name in enumerate(meta.classes):
-        controls.append(Control(_identifier("class", name, taken), name, "", 0.0, 1.0, float(index == 0), "linear", 0.0))
-    for parameter in meta.parameters:
-        low, high = float(parameter["min"]), float(parameter["max"])
-        # A parameter that never varied still needs a range to stand in a manifest.
-        high = high if high > low else low + 1.0
-        controls.append(
-            Control(_identifier("", parameter["name"], taken), parameter["name"], "", low, high, 0.5 * (low + high), "linear", 0.0)
-        )
-    size = float(meta.codec["codebook_size"])
-    return (
-        *controls,
-        Control("temperature", "Temperature", "", 0.0, 2.0, 1.0, "linear", 0.0),
-        Control("top_k", "Top k", "codes", 1.0, size, size, "exponential", 0.0),
-        Control("top_p", "Top p", "", 0.0, 1.0, 1.0, "linear", 0.0),
-        Control("prime", "Prime", "", 0.0, float(primes), 0.0, "linear", 0.0),
-    )
-
-
-def _identifier(prefix: str, name: str, taken: set[str]) -> str:
-    """Return a control's id for a name, unlike every other: lower case, digits and underscores."""
-    text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:36]
-    text = f"{prefix}_{text}" if prefix and text else text or prefix
-    if not text or not text[0].isalpha() or text in taken:
-        text = f"param_{text}" if text else "param"
-    chosen, number = text, 2
-    while chosen in taken:
-        chosen, number = f"{text}_{number}", number + 1
-    taken.add(chosen)
-    return chosen
+def _check_temperatures(temperatures: tuple[float, ...], codebooks: int) -> None:
+    """Refuse, before the work, what the manifest has no setting for."""
+    option, most = "--codebook-temperature", min(codebooks, MAX_CODEBOOKS)
+    if len(temperatures) > most:
+        allowed = f"{most} at most: the run has {codebooks} codebooks, a patch can set {MAX_CODEBOOKS}"
+        raise OptionError("more temperatures than codebooks", where=option, got=len(temperatures), allowed=allowed)
+    bounds = next(field for field in SETTINGS["tokens"] if field.path == "codebook_temperature_1")
+    for value in temperatures:
+        if not bounds.low <= value <= bounds.high:
+            raise OptionError("no temperature of a codebook", where=option, got=f"{value:g}", allowed=f"{bounds.low} to {bounds.high}")
 
 
 def _read_dataset(request: TokensRequest, meta: TokensMeta) -> TokenDataset:
@@ -237,6 +222,9 @@ def _read_dataset(request: TokensRequest, meta: TokensMeta) -> TokenDataset:
 
 def _open_codec(request: TokensRequest, dataset: TokenDataset) -> Codec:
     where = request.codec or dataset.codec_place
+    if not where:
+        hint = "Name the codec it was prepared with: --codec CODEC"
+        raise MissingCodecError("the dataset does not say where its codec is", where=dataset.folder, hint=hint)
     codec = open_codec(where)
     if codec.identity != dataset.codec.identity:
         hint = "Name the codec the dataset was prepared with: --codec CODEC"

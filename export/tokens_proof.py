@@ -4,10 +4,12 @@ import os
 import platform
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.codecs import DecoderPlan
 from export.errors import VerificationError
 from export.model_file import ExportedModel
 from export.primes import Primes
@@ -18,7 +20,10 @@ from training.codecs.patch_codec import PatchCodec, stream_decode
 from training.tokens_dataset import TokenClip, TokenDataset
 from training.tokens_model import TokenTransformer
 
-__all__ = ["TokensProof", "prove_tokens"]
+if TYPE_CHECKING:
+    from export.dac import LookaheadRow
+
+__all__ = ["TokensProof", "decoder_error", "prove_tokens"]
 
 # Largest error of decoded sound, linear amplitude. Measured on `textures`: 4e-6.
 MAX_ERROR = 1e-4
@@ -49,6 +54,8 @@ class TokensProof:
         `loss`, of held-out tokens in nats per token; `int8_loss_added`, what eight bits add to it; `<role>_ms`, the median time of one call
         of each model. For a codec with look-ahead, `lookahead_<n>_error_db`: error of a decoder that looks n frames ahead instead of all,
         relative to the sound.
+    lookahead : str
+        The same as a table; empty for a codec without a choice.
     """
 
     onnx_max_error: float
@@ -58,6 +65,7 @@ class TokensProof:
     step_ms_p99: float
     machine: str
     scores: dict[str, float]
+    lookahead: str = ""
 
     def lines(self) -> list[str]:
         """Return it in words."""
@@ -66,6 +74,7 @@ class TokensProof:
             f"largest error in {self.steps} steps ONNX {self.onnx_max_error:.1e}{twin}; "
             f"a step takes {self.step_ms_p50:.2f} ms, p99 {self.step_ms_p99:.2f}",
             ", ".join(f"{name} {value:.4g}" for name, value in self.scores.items()),
+            *self.lookahead.splitlines(),
         ]
 
 
@@ -76,8 +85,11 @@ def prove_tokens(
     codec_models: list[ExportedModel],
     dataset: TokenDataset,
     primes: Primes,
+    plan: DecoderPlan,
 ) -> TokensProof:
     """Run every exported model beside what it was made from, and time it.
+
+    A decoder that looks ahead less than it needs is compared with the same one in torch; what it costs stands in the scores.
 
     Raises
     ------
@@ -88,27 +100,27 @@ def prove_tokens(
     twins = [item for item in step_models if item.runtime == "torchscript"]
     step = verify_step(model, onnx["step"])
     twin = verify_step_torchscript(model, twins[0]) if twins else None
-    decoder_error = _decoder_error(codec, onnx["decoder"], primes)
-    if not decoder_error <= MAX_ERROR:
-        raise VerificationError("the decoder does not repeat the trained one", got=f"error {decoder_error:.3g}", allowed=f"{MAX_ERROR:g}")
+    sound_error = decoder_error(codec, onnx["decoder"], primes, plan)
+    if not sound_error <= MAX_ERROR:
+        raise VerificationError("the decoder does not repeat the trained one", got=f"error {sound_error:.3g}", allowed=f"{MAX_ERROR:g}")
     loss = int8_loss(model, [_heard(clip) for clip in _held_out(dataset)])
     scores = {"loss": round(loss.float32, 6), "int8_loss_added": round(loss.lost, 6)}
     decoder_times = call_times_ms(onnx["decoder"])
     decoder_p50, decoder_p99 = np.percentile(decoder_times, (50, 99))
-    shape = onnx["decoder"].inputs["codes"][1]
-    per_call = shape[2] if len(shape) == 3 else 1
     step_p50, step_p99, _ = step_times_ms(onnx["step"])
     scores |= {"step_ms": step_p50, "decoder_ms": round(float(decoder_p50), 4)}
     scores |= {f"{role}_ms": step_times_ms(onnx[role])[0] for role in ("step_int8", "step_light") if role in onnx}
-    scores |= _lookahead_scores(codec, primes)
+    rows = _lookahead_rows(codec, primes, plan)
+    scores |= {f"lookahead_{row.lookahead_codes}_error_db": round(-row.snr_db, 3) for row in rows}
     return TokensProof(
-        onnx_max_error=max(step.max_error, decoder_error),
+        onnx_max_error=max(step.max_error, sound_error),
         torchscript_max_error=None if twin is None else twin.max_error,
         steps=step.steps,
-        step_ms_p50=round(per_call * step_p50 + float(decoder_p50), 4),
-        step_ms_p99=round(per_call * step_p99 + float(decoder_p99), 4),
+        step_ms_p50=round(plan.steps * step_p50 + float(decoder_p50), 4),
+        step_ms_p99=round(plan.steps * step_p99 + float(decoder_p99), 4),
         machine=f"{platform.machine()}, {os.cpu_count()} cores",
         scores=scores,
+        lookahead=_table(rows, codec),
     )
 
 
@@ -127,22 +139,38 @@ def _codes(primes: Primes) -> NDArray[np.int64]:
     return np.concatenate(list(primes.codes), axis=1)[:, :DECODED_STEPS].astype(np.int64)
 
 
-def _decoder_error(codec: Codec, decoder: ExportedModel, primes: Primes) -> float:
+def decoder_error(codec: Codec, decoder: ExportedModel, primes: Primes, plan: DecoderPlan) -> float:
+    """Return the largest error of the sound that an exported decoder makes of the contexts, linear amplitude."""
     if isinstance(codec, PatchCodec):
         return 0.0  # copied byte by byte from a patch that proved it
     codes = _codes(primes)
-    streamed = stream_decode(decoder.entry("decoder.onnx"), decoder.content, codes, codec.lookahead_frames)
+    streamed = stream_decode(decoder.entry("decoder.onnx"), decoder.content, codes, plan.lookahead_frames)
+    if plan.lookahead_codes is None:
+        expected = codec.decode(codes)
+    else:
+        from export.dac import dac_stream, decode_stream
+
+        stream = dac_stream(codec, codebooks=plan.codebooks, steps=plan.steps, lookahead_codes=plan.lookahead_codes)
+        expected = decode_stream(stream, codes)
     # The end of a decoder that looks ahead depends on what is said to come after it: nothing there, padding here.
-    compared = len(streamed) - codec.lookahead_frames
-    return float(np.abs(streamed - codec.decode(codes))[:compared].max())
+    compared = len(streamed) - plan.lookahead_frames
+    return float(np.abs(streamed - expected)[:compared].max())
 
 
-def _lookahead_scores(codec: Codec, primes: Primes) -> dict[str, float]:
+def _lookahead_rows(codec: Codec, primes: Primes, plan: DecoderPlan) -> "list[LookaheadRow]":
     if codec.kind != "dac" or isinstance(codec, PatchCodec):
-        return {}
+        return []
     from export.dac import lookahead_table
 
-    return {f"lookahead_{row.lookahead_codes}_error_db": round(-row.snr_db, 3) for row in lookahead_table(codec, _codes(primes))}
+    return lookahead_table(codec, _codes(primes), steps=plan.steps)
+
+
+def _table(rows: "list[LookaheadRow]", codec: Codec) -> str:
+    if not rows:
+        return ""
+    from export.dac import show_lookahead_table
+
+    return show_lookahead_table(rows, codec.sample_rate_hz)
 
 
 def call_times_ms(model: ExportedModel) -> NDArray[np.float64]:

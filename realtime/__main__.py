@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from realtime.engine import Engine
     from realtime.setup import Setup
 
-DEFAULT_PATCH = "field"
+DEFAULT_PATCH = "textures"
 STATUS_S = 0.2
 PLAIN_STATUS_S = 10.0
 

@@ -37,7 +37,8 @@ def test_studio_commands(arguments: list[str], tmp_path: Path, monkeypatch: pyte
         assert main(arguments) == 0
     else:
         assert main(arguments) == 2
-        assert arguments[arguments.index("--audio") + 1] in capsys.readouterr().err
+        place = "--audio" if "--audio" in arguments else "--data"
+        assert arguments[arguments.index(place) + 1] in capsys.readouterr().err
 
 
 def test_there_are_commands_to_test() -> None:

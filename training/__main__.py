@@ -1,4 +1,4 @@
-"""The studio's command line: ``python -m training textures | sequencer``.
+"""The studio's command line: ``python -m training textures | sequencer | codec | codec-import | prepare | tokens | evaluate``.
 
 It only exits as the command ends; everything else is imported inside `main`, where Ctrl-C is heard.
 """

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Blend", "CodecSource", "Coded", "Recording", "encode_all"]
 
 Codes = NDArray[np.int64]
+# Of what is kept: 1 had the codes of some `.dac` files in the wrong order.
+CODES_VERSION = 2
 
 
 class Recording(NamedTuple):
@@ -113,7 +115,7 @@ def encode_all(
         except AudioFileError as reason:
             results[place] = Coded("", None, reason)
             continue
-        entry = audio_cache.entry_path(cache, sha256, codec.sample_rate_hz, f"codes_{codec.identity}")
+        entry = audio_cache.entry_path(cache, sha256, codec.sample_rate_hz, f"codes{CODES_VERSION}_{codec.identity}")
         codes = _kept(entry, codec)
         if codes is None:
             jobs[place] = _Job(sound, sha256, entry)

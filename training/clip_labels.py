@@ -14,7 +14,7 @@ from training.name_parameters import name_parameters
 from training.parameter_sheet import LONGEST_NAME, default_sheet, read_parameter_sheet
 from training.tokens_dataset import Parameter
 
-__all__ = ["TOKEN_SUFFIX", "Label", "LabelledFolder", "label_folder", "parameter_ranges"]
+__all__ = ["TOKEN_SUFFIX", "Label", "LabelledFolder", "label_folder", "labels_within", "parameter_ranges"]
 
 TOKEN_SUFFIX = ".dac"
 # Beside the sheet of a folder that `python -m training textures` made: what its parameters may be.
@@ -41,7 +41,7 @@ class LabelledFolder:
     parameters : tuple of str
         In the order of the sheet, or in which names say them.
     declared : dict of str to (min, max)
-        Ranges that the folder declares; other parameters have the range that is seen.
+        Ranges that the sheet's header declares, or else ``textures.json``; other parameters have the range that is seen.
     unlisted : tuple of str
         Sounds that the sheet says nothing of.
     linked : tuple of str
@@ -78,7 +78,7 @@ def label_folder(folder: Path, sheet: Path | None = None) -> LabelledFolder:
     NameParametersError
         A name says a parameter twice.
     ParameterRangeError
-        A value lies outside of the range that ``textures.json`` declares.
+        A value lies outside of the range that the sheet's header or ``textures.json`` declares.
     SheetError
         ``textures.json`` cannot be read.
     """
@@ -86,6 +86,8 @@ def label_folder(folder: Path, sheet: Path | None = None) -> LabelledFolder:
     own_name = Path(os.path.realpath(folder)).name or "sound"
     sheet = sheet or default_sheet(folder)
     labels: dict[str, Label] = {}
+    declared = _declared(folder / DESCRIPTION)
+    declaring = dict.fromkeys(declared, DESCRIPTION)
     if sheet is None:
         parameters: dict[str, None] = {}
         for path in paths:
@@ -100,7 +102,9 @@ def label_folder(folder: Path, sheet: Path | None = None) -> LabelledFolder:
             row = read.rows[path]
             labels[path] = Label(row.class_name or _class(path, own_name), row.values, f"{sheet}, line {row.line}")
         unlisted = tuple(path for path in paths if path not in read.rows)
-    declared = _declared(folder / DESCRIPTION)
+        # The sheet is nearer to its numbers than what lies beside the sounds.
+        declared |= read.declared
+        declaring |= dict.fromkeys(read.declared, "The sheet's header")
     for label in labels.values():
         if not label.class_name.isprintable() or len(label.class_name) > LONGEST_NAME:
             allowed = f"1 to {LONGEST_NAME} printable characters"
@@ -108,9 +112,9 @@ def label_folder(folder: Path, sheet: Path | None = None) -> LabelledFolder:
         for name, value in label.values.items():
             low, high = declared.get(name, (value, value))
             if not low <= value <= high:
-                hint = f"{DESCRIPTION} declares the range"
-                allowed = f"{low:g} to {high:g}"
-                raise ParameterRangeError(f"{name!r} is out of range", where=label.where, got=f"{value:g}", allowed=allowed, hint=hint)
+                what = f"column {name!r} is out of range" if sheet else f"{name!r} is out of range"
+                allowed, hint = f"{low:g} to {high:g}", f"{declaring[name]} declares the range"
+                raise ParameterRangeError(what, where=label.where, got=f"{value:g}", allowed=allowed, hint=hint)
     return LabelledFolder(folder, labels, tuple(parameters), declared, unlisted, linked)
 
 
@@ -134,13 +138,42 @@ def parameter_ranges(names: Sequence[str], labels: Iterable[Label], declared: di
         if name not in declared and low >= 0.0 and high <= 1.0:
             low, high = 0.0, 1.0
         if not low < high:
-            hint = "Nothing can be learned from it: remove the column, or add sounds with other values"
+            hint = (
+                "Nothing can be learned from it: remove the column, add sounds with other values, or declare a range in the sheet's header"
+            )
             where = said[low].where
             raise ParameterRangeError(
-                f"{name!r} is the same for every sound", where=where, got=f"{low:g}", allowed="two values or more", hint=hint
+                f"{name!r} is the same for every sound to learn from", where=where, got=f"{low:g}", allowed="two values or more", hint=hint
             )
         parameters.append(Parameter(name, float(low), float(high)))
     return tuple(parameters)
+
+
+def labels_within(labels: Sequence[Label], parameters: Sequence[Parameter]) -> tuple[list[Label], list[str]]:
+    """Set values beyond what is learned from to the nearest end of it.
+
+    Which clips of a folder are held out is chance, so the widest value may be among them, and that is nobody's mistake.
+
+    Returns
+    -------
+    list of Label
+        In the same order.
+    list of str
+        A line for the user on each parameter that had such values.
+    """
+    kept, lines = list(labels), []
+    for parameter in parameters:
+        name, low, high = parameter.name, parameter.min, parameter.max
+        beyond = [place for place, label in enumerate(labels) if not low <= label.values.get(name, low) <= high]
+        for place in beyond:
+            kept[place] = kept[place]._replace(values=kept[place].values | {name: min(max(labels[place].values[name], low), high)})
+        if beyond:
+            first = labels[beyond[0]]
+            lines.append(
+                f"{len(beyond)} held-out clip(s) with a {name} beyond {low:g}..{high:g}, which is learned from, are judged at its end: "
+                f"{first.where} has {first.values[name]:g}. A range in the sheet's header is kept: {name}[low..high]"
+            )
+    return kept, lines
 
 
 def _sounds(folder: Path) -> tuple[list[str], tuple[str, ...]]:

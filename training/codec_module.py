@@ -150,5 +150,6 @@ def _aligned(audio: Tensor, *decoded: Tensor) -> tuple[Tensor, ...]:
 
 def _perplexity(codes: Tensor, entries: int) -> float:
     """Return how many codes are in use, counted by how evenly."""
-    share = torch.bincount(codes, minlength=entries).double() / len(codes)
+    # To the processor first: the GPU of a Mac has no float64.
+    share = torch.bincount(codes.cpu(), minlength=entries).double() / len(codes)
     return float(torch.exp(-(share * torch.log(share.clamp(min=1e-12))).sum()))

@@ -10,6 +10,9 @@
     │   └── SheetNumberError    a cell is no number
     ├── ParameterRangeError     a value out of the declared range, or a range with nothing in it
     ├── ClassNameError          a folder or file whose name is no name of a class
+    ├── UnknownClassError       a class that --classes does not list
+    ├── PatchLimitError         more classes or parameters, or longer names, than a patch can have
+    ├── CodebooksError          more codebooks than the codec has, or fewer than it can be exported with
     ├── NameParametersError     a file's name says a parameter twice
     ├── SingleClipError         a class with one clip, of which none can be held out
     ├── HeldOutError            the held-out sounds do not fit those to learn from
@@ -24,6 +27,7 @@ from training.errors import StudioError
 
 __all__ = [
     "ClassNameError",
+    "CodebooksError",
     "DamagedDatasetError",
     "DataError",
     "DatasetError",
@@ -33,12 +37,14 @@ __all__ = [
     "OtherCodecDataError",
     "ParameterRangeError",
     "ParameterSheetError",
+    "PatchLimitError",
     "SheetClassError",
     "SheetFileError",
     "SheetNumberError",
     "SheetRowError",
     "SingleClipError",
     "TokenFileError",
+    "UnknownClassError",
 ]
 
 
@@ -74,6 +80,18 @@ class ParameterRangeError(DataError):
 
 class ClassNameError(DataError):
     """A folder or file has a name that cannot be a class's."""
+
+
+class UnknownClassError(DataError):
+    """A sound is of a class that is not among those asked for."""
+
+
+class PatchLimitError(DataError):
+    """What was learned of these sounds could not become a patch: too many classes or parameters, or too long a name."""
+
+
+class CodebooksError(DataError):
+    """The codec has not so many codebooks, or cannot be exported with so few."""
 
 
 class NameParametersError(DataError):

@@ -1,5 +1,7 @@
 """A sheet that says class and parameters of every sound: ``file, class, <parameter>...``, separated by commas, semicolons or tabs.
 
+A column ``gust[0..10]`` holds the parameter ``gust`` and says what it may be.
+
 A blank cell means that this sound has no such parameter. Nothing is guessed and nothing is computed: a cell is a number or a mistake.
 """
 
@@ -12,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from patches.fields import BY_PATH
 from training.data_errors import ParameterSheetError, SheetClassError, SheetFileError, SheetNumberError, SheetRowError
 
 __all__ = ["DEFAULT_NAMES", "LONGEST_NAME", "ParameterSheet", "SheetRow", "default_sheet", "read_parameter_sheet"]
@@ -22,9 +25,16 @@ FILE_COLUMNS = ("file", "full file name")
 CLASS_COLUMNS = ("class", "class name")
 # float() would also take "nan", "1_000" and digits of other scripts.
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+# A name that ends like this declares a range; "level [dB]" is only a name.
+RANGE = re.compile(rf"(?P<name>.*?)\s*\[\s*(?P<low>{NUMBER.pattern})\s*\.\.\s*(?P<high>{NUMBER.pattern})\s*\]")
+# What is meant as a range and is none: "gust[10..0]", "gust[0-10]".
+LIKE_RANGE = re.compile(r".*\[(?:[^\[]*(?:\.\.|…)[^\[]*|\s*[-+]?[0-9.]+\s*[-–:;,]\s*[-+]?[0-9.]+\s*)\]")
+# No name with a range is longer, and a pattern should not search for one in whatever a sheet holds.
+LONGEST_COLUMN = 200
 # A row for each second of a month fits.
 LARGEST_BYTES = 256 << 20
-LONGEST_NAME = 64
+# Classes and parameters become labels of controls; what a patch cannot show is refused before anything is learned of it.
+LONGEST_NAME = int(BY_PATH["controls[].label"].high)
 SHOWN = 40
 
 
@@ -49,11 +59,23 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class ParameterSheet:
-    """A whole sheet: its file, the parameters in the order of their columns, and a row for each path relative to the folder of sounds."""
+    """A whole sheet.
+
+    Attributes
+    ----------
+    file : Path
+    parameters : tuple of str
+        In the order of their columns, without their ranges.
+    rows : dict of str to SheetRow
+        By path relative to the folder of sounds.
+    declared : dict of str to (min, max)
+        Of the parameters whose columns declare a range. The values are not held against it here.
+    """
 
     file: Path
     parameters: tuple[str, ...]
     rows: dict[str, SheetRow]
+    declared: dict[str, tuple[float, float]]
 
 
 def default_sheet(folder: Path) -> Path | None:
@@ -79,7 +101,8 @@ def read_parameter_sheet(sheet: Path, known: Collection[str]) -> ParameterSheet:
         A row cannot be; the message says its line and column.
     """
     table = _table(sheet, _text(sheet))
-    header, lines = table[0][1], table[1:]
+    columns, lines = [_declared(sheet, place, cell) for place, cell in enumerate(table[0][1], 1)], table[1:]
+    header = [name for name, _ in columns]
     file_column, class_column = _column(header, FILE_COLUMNS), _column(header, CLASS_COLUMNS)
     if file_column is None:
         hint = "The first line of a sheet names its columns: file,class,<parameter>,..."
@@ -102,7 +125,8 @@ def read_parameter_sheet(sheet: Path, known: Collection[str]) -> ParameterSheet:
         rows[path] = SheetRow(line, class_name, values)
     if not rows:
         raise ParameterSheetError("has a header and no row", where=sheet, hint="Add a row for each sound, or use another --sheet")
-    return ParameterSheet(sheet, tuple(parameters), rows)
+    declared = {name: bounds for name, bounds in columns if bounds is not None}
+    return ParameterSheet(sheet, tuple(parameters), rows, declared)
 
 
 def _text(sheet: Path) -> str:
@@ -144,6 +168,19 @@ def _table(sheet: Path, text: str) -> list[tuple[int, list[str]]]:
     if not table:
         raise ParameterSheetError("is empty", where=sheet, allowed="file,class,<parameter>,... and a row for each sound")
     return table
+
+
+def _declared(sheet: Path, place: int, cell: str) -> tuple[str, tuple[float, float] | None]:
+    """Return the name of a column, and the range that it declares, if it does."""
+    match = RANGE.fullmatch(cell) if len(cell) <= LONGEST_COLUMN else None
+    if match is None and (len(cell) > LONGEST_COLUMN or not LIKE_RANGE.fullmatch(cell)):
+        return cell, None
+    name, low, high = (match["name"], float(match["low"]), float(match["high"])) if match else ("", 0.0, 0.0)
+    if not -math.inf < low < high < math.inf or name.lower() in (*FILE_COLUMNS, *CLASS_COLUMNS):
+        hint = "A parameter from 0 to 10 is written gust[0..10]"
+        allowed = "a parameter, and in brackets two numbers, the lower first"
+        raise ParameterSheetError(f"column {place} declares no range", where=sheet, got=repr(_shown(cell)), allowed=allowed, hint=hint)
+    return name, (low, high)
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> int | None:

@@ -18,8 +18,9 @@ import numpy as np
 from training.audio_folder import AudioFolder, Clip, Skipped
 from training.clip_blends import BLENDS, MOST_BLENDS, blended
 from training.clip_codes import CodecSource, Recording, encode_all
-from training.clip_labels import Label, LabelledFolder, label_folder, parameter_ranges
+from training.clip_labels import Label, LabelledFolder, label_folder, labels_within, parameter_ranges
 from training.data_errors import HeldOutError, ParameterRangeError, SingleClipError
+from training.dataset_limits import check_class_names, check_classes, check_codebooks, check_patch_limits, class_order
 from training.errors import LinkedFolderError, NoUsableAudioError, OptionError, TooShortAudioError
 from training.licence import CC0, USER_SUPPLIED, audio_licence
 from training.tokens_dataset import CodecInfo, Parameter, TokenClip, TokenDataset, check_free, write_dataset
@@ -52,7 +53,9 @@ def prepare_dataset(
     out: Path,
     *,
     codec: str | Path = CODEC,
+    codebooks: int | None = None,
     sheet: Path | None = None,
+    classes: Sequence[str] | None = None,
     blends: float | None = None,
     held_out_share: float = HELD_OUT_SHARE,
     held_out: Path | None = None,
@@ -73,8 +76,12 @@ def prepare_dataset(
         Must not exist, or be an empty folder.
     codec : str or Path
         What `training.codecs.codec.open_codec` opens.
+    codebooks : int, 1 and up, optional
+        Keep only the first so many of the codec's, where its decoder can be exported with fewer; all by default.
     sheet : Path, optional
         Says class and parameters of each sound; by default the folder's own.
+    classes : sequence of str, optional
+        The only classes there may be, in the order the dataset is to have them; by default all that are found, sorted.
     blends : float, 0 to 10, optional
         Mixtures of two clips of different classes to add, as a share of the training clips; by default a quarter if there are two classes.
     held_out_share : float, between 0 and 1
@@ -100,6 +107,7 @@ def prepare_dataset(
     Raises
     ------
     OptionError, OutputExistsError, OutputFailedError
+        Also where `classes` names one without a sound.
     DataError, AudioFolderError
         Their subclasses say what is wrong with the sounds, or with what is said of them.
     CodecError
@@ -109,16 +117,21 @@ def prepare_dataset(
     ------
     Any; starts processes of its own if asked to.
     """
-    _check_options(blends, held_out_share, shortest, seed, workers)
+    _check_options(blends, held_out_share, shortest, seed, workers, codebooks)
+    check_class_names(classes)
     check_free(out)
     training_folder = label_folder(audio, sheet)
+    check_patch_limits(training_folder)
     held_out_folder = None if held_out is None else label_folder(held_out)
+    for labelled in (training_folder, held_out_folder):
+        check_classes(classes, {} if labelled is None else labelled.labels)
     if opener is None:
         # Local: opening a codec may import torch, for which a mistyped sheet should not wait.
         from training.codecs.codec import open_codec
 
         opener = open_codec
     opened = opener(codec)
+    kept = check_codebooks(codebooks, opened, codec)
     source = CodecSource(opener, codec)
 
     def encoded(folder: LabelledFolder) -> list[Sound]:
@@ -130,14 +143,21 @@ def prepare_dataset(
     else:
         learned, judged = sounds, encoded(held_out_folder)
         _check_held_out(training_folder, held_out_folder, learned, judged, say)
-    classes = tuple(sorted({sound.label.class_name for sound in learned}))
-    parameters = parameter_ranges(training_folder.parameters, [sound.label for sound in learned + judged], training_folder.declared)
+    classes = class_order(classes, {sound.label.class_name for sound in learned}, audio)
+    # Of what is learned from alone: a range that held-out sounds had widened would promise what nothing was learned of.
+    parameters = parameter_ranges(training_folder.parameters, [sound.label for sound in learned], training_folder.declared)
+    if held_out_folder is None:
+        labels, lines = labels_within([sound.label for sound in judged], parameters)
+        judged = [sound._replace(label=label) for sound, label in zip(judged, labels, strict=True)]
+        for line in lines:
+            say(line)
     clips = [_clip(sound, classes, parameters, "training") for sound in learned]
     mixed = blended(audio, clips, blends, seed, opened, source, workers=workers, cache=cache)
     clips += mixed + [_clip(sound, classes, parameters, "held_out") for sound in judged]
-    codebooks = min(len(clip.codes) for clip in clips)
+    codebooks = min(kept, *(len(clip.codes) for clip in clips))
     if codebooks < opened.codebooks:
-        say(f"{codebooks} of the codec's {opened.codebooks} codebooks are kept: some file of tokens has no more")
+        reason = "some file of tokens has no more" if codebooks < kept else "as asked for"
+        say(f"{codebooks} of the codec's {opened.codebooks} codebooks are kept: {reason}")
         clips = [dataclasses.replace(clip, codes=clip.codes[:codebooks]) for clip in clips]
     info = CodecInfo(opened.kind, opened.identity, opened.sample_rate_hz, opened.hop_frames, codebooks, opened.codebook_size)
     licence = CC0 if {_licence(audio, learned), _licence(held_out or audio, judged)} == {CC0} else USER_SUPPLIED
@@ -173,13 +193,21 @@ def add_prepare_parser(subparsers: "argparse._SubParsersAction[argparse.Argument
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder of sounds")
     parser.add_argument("--out", type=Path, required=True, metavar="DATASET", help="folder to make; must not exist or be empty")
     parser.add_argument("--codec", default=CODEC, metavar="WHERE", help=f"codec folder, or patch with a codec (default {CODEC})")
+    parser.add_argument("--codebooks", type=int, metavar="N", help="keep only the first N of a DAC's codebooks (default: all)")
+    parser.add_argument("--classes", metavar="A,B", help="the only classes there may be, in this order (default: all found, sorted)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="CSV or TSV (default: parameters.csv or .tsv in DIR, if there)")
     parser.add_argument("--blends", type=float, metavar="SHARE", help=f"mixtures to add, per clip (default {BLENDS:g}; 0 for one class)")
     parser.add_argument(
         "--held-out-share", type=float, default=HELD_OUT_SHARE, metavar="S", help=f"clips to judge by (default {HELD_OUT_SHARE:g})"
     )
     parser.add_argument("--held-out", type=Path, metavar="DIR2", help="folder of sounds to judge by, instead of a share")
-    parser.add_argument("--shortest", type=int, default=SHORTEST_STEPS, metavar="N", help=f"steps of a clip (default {SHORTEST_STEPS})")
+    parser.add_argument(
+        "--shortest",
+        type=int,
+        default=SHORTEST_STEPS,
+        metavar="N",
+        help=f"least steps of a clip; a recipe wants its window_steps (default {SHORTEST_STEPS})",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same dataset (default 0)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.set_defaults(run=partial(run_prepare, say=say))
@@ -192,7 +220,9 @@ def run_prepare(args: argparse.Namespace, say: Say = print) -> int:
         args.audio,
         args.out,
         codec=args.codec,
+        codebooks=args.codebooks,
         sheet=args.sheet,
+        classes=None if args.classes is None else [name.strip() for name in args.classes.split(",")],
         blends=args.blends,
         held_out_share=args.held_out_share,
         held_out=args.held_out,
@@ -204,8 +234,14 @@ def run_prepare(args: argparse.Namespace, say: Say = print) -> int:
     return 0
 
 
-def _check_options(blends: float | None, held_out_share: float, shortest: int, seed: int, workers: int) -> None:
-    for option, value, least in (("--shortest", shortest, 1), ("--seed", seed, 0), ("--workers", workers, 1)):
+def _check_options(blends: float | None, held_out_share: float, shortest: int, seed: int, workers: int, codebooks: int | None) -> None:
+    numbers = (
+        ("--shortest", shortest, 1),
+        ("--seed", seed, 0),
+        ("--workers", workers, 1),
+        ("--codebooks", 1 if codebooks is None else codebooks, 1),
+    )
+    for option, value, least in numbers:
         if value < least:
             raise OptionError("the number is too small", where=option, got=value, allowed=f"{least} and up")
     if blends is not None and not 0.0 <= blends <= MOST_BLENDS:
@@ -252,11 +288,11 @@ def _split(folder: Path, sounds: Sequence[Sound], share: float, seed: int) -> tu
         contents[sound.label.class_name].add(sound.sha256)
     single = sorted(name for name, hashes in contents.items() if len(hashes) == 1)
     if single:
-        path = next(sound.path for sound in sounds if sound.label.class_name == single[0])
+        first = next(sound for sound in sounds if sound.label.class_name == single[0])
         raise SingleClipError(
             "a class has a single clip, so none of it can be held out",
-            where=folder,
-            got=f"{', '.join(single[:REASONS_SHOWN])} ({path}{', ...' if len(single) > 1 else ''})",
+            where=first.label.where,
+            got=f"{', '.join(single[:REASONS_SHOWN])} ({first.path}{', ...' if len(single) > 1 else ''})",
             allowed="two different clips of each class",
             hint="Add or cut clips, or give sounds to judge by: --held-out DIR2",
         )
@@ -294,7 +330,9 @@ def _clip(sound: Sound, classes: Sequence[str], parameters: Sequence[Parameter],
             continue
         if not parameter.min <= value <= parameter.max:
             allowed = f"{parameter.min:g} to {parameter.max:g}"
-            raise ParameterRangeError(f"{parameter.name!r} is out of range", where=sound.label.where, got=f"{value:g}", allowed=allowed)
+            hint = "That is the range learned from; a sheet can declare a wider one in its header"
+            what = f"{parameter.name!r} is out of range"
+            raise ParameterRangeError(what, where=sound.label.where, got=f"{value:g}", allowed=allowed, hint=hint)
         values[place] = (value - parameter.min) / (parameter.max - parameter.min)
     return TokenClip(sound.path, sound.sha256, sound.codes, weights, values, split)
 

@@ -184,7 +184,7 @@ def _check(dataset: TokenDataset, learn: list[TokenClip], judge: list[TokenClip]
                 where=f"{folder}: clip {row + 1} of {len(dataset.clips)}, {clip.path}",
                 got=f"{steps} steps",
                 allowed=f"at least {least}",
-                hint="Lower window_steps in the recipe, or prepare the dataset without the clip",
+                hint=f"Prepare the dataset again with --shortest {recipe.window_steps}, or lower window_steps in the recipe",
             )
     for index, name in enumerate(dataset.classes):
         if not any(clip.weights[index] > 0.0 for clip in learn):

@@ -76,7 +76,8 @@ class TokensModule(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the loss of the average on one held-out batch."""
         heard, condition, target = batch
-        self._lost += self.average.losses(heard, condition, target).double().cpu() * len(heard)
+        # To the processor first: the GPU of a Mac has no float64.
+        self._lost += self.average.losses(heard, condition, target).cpu().double() * len(heard)
         self._judged += len(heard)
 
     def on_validation_epoch_end(self) -> None:

@@ -43,6 +43,13 @@ def test_plays_two_decks_at_the_servers_rate(jack: dict[str, str]) -> None:
     assert ": 0 underruns" in done.stdout
 
 
+def test_textures_beside_field_without_a_drop_out(jack: dict[str, str]) -> None:
+    """A minute here; docs/log.md has five. A lead of 1536 frames is 32 ms at this rate."""
+    done = run(jack, "textures", "field", "--lead-frames", "1536", "--seconds", "60", "--seed", "2", "--headless")
+    assert done.returncode == 0, done.stderr
+    assert ": 0 underruns" in done.stdout
+
+
 def test_devices_lists_the_server(jack: dict[str, str]) -> None:
     done = run(jack, "devices")
     assert done.returncode == 0

@@ -8,6 +8,7 @@
 
 import hashlib
 import json
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,7 +84,7 @@ def open_codec(where: str | Path) -> Codec:
         Its files contradict themselves or each other.
     """
     folder = Path(where)
-    if (folder / META).is_file():
+    if _is_file(folder / META):
         meta = read_codec_meta(folder)
         module, name = CODECS[meta["codec"]].split(":")
         return getattr(import_module(module), name)(folder, meta)
@@ -105,7 +106,7 @@ def read_codec_meta(folder: Path) -> dict[str, Any]:
         `meta.json` is not what a training or an import writes.
     """
     file = folder / META
-    if not file.is_file():
+    if not _is_file(file):
         hint = "Make one: python -m training codec --audio DIR --out CODEC"
         raise MissingCodecError("no codec there", where=folder, got="no meta.json", hint=hint)
     try:
@@ -117,7 +118,8 @@ def read_codec_meta(folder: Path) -> dict[str, Any]:
     if not isinstance(meta, dict) or meta.get("kind") != KIND:
         got = meta.get("kind") if isinstance(meta, dict) else type(meta).__name__
         raise OtherCodecError("not a codec", where=file, got=repr(got), allowed=repr(KIND))
-    if meta.get("format") != FORMAT or meta.get("codec") not in CODECS:
+    # A list or an object cannot be looked up.
+    if meta.get("format") != FORMAT or not isinstance(meta.get("codec"), str) or meta["codec"] not in CODECS:
         got = f"format {meta.get('format')}, codec {meta.get('codec')!r}"
         raise OtherCodecError("a codec this version does not know", where=file, got=got, allowed=f"format {FORMAT}, {', '.join(CODECS)}")
     if not isinstance(meta.get("config"), dict) or not isinstance(meta.get("checkpoint_sha256"), str):
@@ -166,6 +168,11 @@ def write_codec(folder: Path, meta: dict[str, Any], weights: "dict[str, Tensor]"
     text = json.dumps(meta, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(folder / META, text.encode())
     return meta
+
+
+def _is_file(path: Path) -> bool:
+    # os.path and not Path.is_file, which on Python 3.11 raises for a name that is too long.
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def fit_weights(folder: Path, weights: "dict[str, Tensor]", load: Any) -> None:

@@ -166,13 +166,13 @@ def _build(stack: list[Any], state: Any) -> None:
         if order == ">":
             raise ForeignObjectError("an array of the other byte order")
     elif isinstance(stack[-1], _Array):
-        _, shape, dtype, _, content = state
-        stack[-1].value = _array(shape, dtype, content)
+        _, shape, dtype, by_columns, content = state
+        stack[-1].value = _array(shape, dtype, by_columns, content)
     else:
         raise ForeignObjectError(f"a state for {type(stack[-1]).__name__}")
 
 
-def _array(shape: Any, dtype: Any, content: Any) -> Any:
+def _array(shape: Any, dtype: Any, by_columns: Any, content: Any) -> Any:
     if dtype.code in ("O", "O8"):
         return _of(list, content)
     if dtype.code not in NUMBERS:
@@ -180,7 +180,8 @@ def _array(shape: Any, dtype: Any, content: Any) -> Any:
     values: NDArray[Any] = np.frombuffer(_of(bytes, content), np.dtype(dtype.code).newbyteorder("<"))
     if not all(isinstance(size, int) and size >= 0 for size in shape):
         raise TypeError
-    return values.reshape(shape)
+    # An array that lies in memory column by column is pickled as it lies; torch's transposed codes do.
+    return values.reshape(shape, order="F" if _of(bool, by_columns) else "C")
 
 
 def _whole(value: Any) -> Any:

@@ -3,17 +3,21 @@
 So whoever has a patch can make datasets for it and judge it, without the folder its codec was trained in. It does not know voices.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from patches.errors import PatchError, UnknownRoleError
+from patches.errors import MissingFileError, PatchError, UnknownPatchError, UnknownRoleError
 from patches.library import find
+from patches.limits import MANIFEST_NAME
 from patches.manifest import Manifest, Model
 from patches.reader import read_bytes, read_manifest
 from training.codecs.codec import Codes, Sound
-from training.codecs.errors import CodecError, MissingCodecError, OtherCodecError
+from training.codecs.errors import CodecError, DamagedCodecError, MissingCodecError, OtherCodecError
 from training.codecs.spectral_codec import check_codes
 
 __all__ = ["PatchCodec", "open_patch_codec", "stream_decode"]
@@ -23,7 +27,15 @@ DTYPES = {"float32": np.float32, "int64": np.int64}
 
 
 class PatchCodec:
-    """See `training.codecs.codec.Codec`. `folder` and `manifest` are the patch."""
+    """See `training.codecs.codec.Codec`. `folder` and `manifest` are the patch, `decoder_steps` the codec frames per call of its decoder.
+
+    Raises
+    ------
+    OtherCodecError
+        The patch does not say what its codec is.
+    DamagedCodecError
+        The signature of its decoder is none of a decoder's.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest):
         self.folder = folder
@@ -40,9 +52,15 @@ class PatchCodec:
         self.sample_rate_hz = manifest.audio.sample_rate_hz
         self.lookahead_frames = manifest.audio.lookahead_frames
         self._decoder = manifest.model("decoder")
-        shape = next(tensor.shape for tensor in self._decoder.inputs if tensor.name == "codes")
+        shape = next((tensor.shape for tensor in self._decoder.inputs if tensor.name == "codes"), ())
+        audio = next((tensor.shape for tensor in self._decoder.outputs if tensor.name == "audio"), ())
+        self.decoder_steps = shape[2] if len(shape) == 3 else 1
+        if len(shape) not in (2, 3) or audio != (1, manifest.audio.step_frames) or audio[1] % self.decoder_steps:
+            got = f"codes {shape}, audio {audio}"
+            allowed = f"codes (1, K) or (1, K, n), audio (1, {manifest.audio.step_frames}), a multiple of n"
+            raise DamagedCodecError("no decoder of codes", where=folder / self._decoder.file, got=got, allowed=allowed)
         self.codebooks = shape[1]
-        self.hop_frames = manifest.audio.step_frames // (shape[2] if len(shape) == 3 else 1)
+        self.hop_frames = manifest.audio.step_frames // self.decoder_steps
 
     def encode(self, audio: Sound) -> Codes:
         """Return the codes of a sound, (T,) -> (K, ceil(T / hop)).
@@ -51,6 +69,8 @@ class PatchCodec:
         ------
         CodecError
             The patch has no encoder.
+        DamagedCodecError
+            Its file is not the one listed, or not a model that runs.
         """
         try:
             model = self.manifest.model("encoder")
@@ -60,14 +80,43 @@ class PatchCodec:
         steps = -(-len(audio) // self.hop_frames)
         padded = np.zeros(steps * self.hop_frames, np.float32)
         padded[: len(audio)] = audio
-        run = _Runner(model, read_bytes(self.folder, model))
-        codes = [run({"audio": piece[None]})["codes"][0] for piece in padded.reshape(steps, self.hop_frames)]
-        return np.stack(codes, axis=1).astype(np.int64) if codes else np.zeros((self.codebooks, 0), np.int64)
+        with _damage(self.folder / model.file):
+            run = _Runner(model, read_bytes(self.folder, model))
+            codes = [run({"audio": piece[None]})["codes"][0] for piece in padded.reshape(steps, self.hop_frames)]
+            return np.stack(codes, axis=1).astype(np.int64) if codes else np.zeros((self.codebooks, 0), np.int64)
 
     def decode(self, codes: Codes, seed: int = 0) -> Sound:
-        """Return the sound of codes, (k, S) -> (S * hop,); the noise follows from the seed."""
+        """Return the sound of codes, (k, S) -> (S * hop,); the noise follows from the seed.
+
+        Raises
+        ------
+        CodesError
+            This codec cannot have made them.
+        DamagedCodecError
+            The decoder's file is not the one listed, or not a model that runs.
+        """
         codes = check_codes(codes, self.codebooks, self.codebook_size)
-        return stream_decode(self._decoder, read_bytes(self.folder, self._decoder), codes, self.lookahead_frames, seed)
+        with _damage(self.folder / self._decoder.file):
+            return stream_decode(self._decoder, read_bytes(self.folder, self._decoder), codes, self.lookahead_frames, seed)
+
+    def read(self, model: Model) -> bytes:
+        """Return the bytes of one of the patch's models; raises DamagedCodecError."""
+        with _damage(self.folder / model.file):
+            return read_bytes(self.folder, model)
+
+
+@contextmanager
+def _damage(where: Path) -> Iterator[None]:
+    """Say what goes wrong with a patch's model as DamagedCodecError."""
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime raises a class of its own per failure, with no common base
+        ours = isinstance(error, PatchError) or type(error).__module__.startswith("onnxruntime")
+        # What a model gives that has another signature than it says.
+        if not ours and not isinstance(error, (KeyError, ValueError, RuntimeError)):
+            raise
+        got = " ".join(str(error).split())[:200]
+        raise DamagedCodecError("the model of the patch cannot be used", where=where, got=got, hint="Copy the patch again") from error
 
 
 def stream_decode(model: Model, content: bytes, codes: Codes, lookahead_frames: int, seed: int = 0) -> Sound:
@@ -138,15 +187,20 @@ def open_patch_codec(where: str | Path) -> PatchCodec:
         There is no such patch, and no codec folder either.
     OtherCodecError
         The patch plays without a codec, or does not say which it is.
+    DamagedCodecError
+        There is a patch, but its manifest is none.
     """
     folder = Path(where)
     try:
-        if not (folder / "patch.json").is_file():
+        # os.path and not Path.is_file, which on Python 3.11 raises for a name that is too long.
+        if not os.path.isfile(folder / MANIFEST_NAME):  # noqa: PTH113
             folder = find(str(where))
         manifest = read_manifest(folder)
-    except PatchError as error:
+    except (UnknownPatchError, MissingFileError) as error:
         hint = "Give a codec folder, a patch folder or the slug of a patch of kind tokens"
         raise MissingCodecError("no codec there", where=where, got=str(error), hint=hint) from error
+    except PatchError as error:
+        raise DamagedCodecError("the patch cannot be read", where=folder, got=str(error)) from error
     if manifest.kind != "tokens":
         raise OtherCodecError("the patch has no codec", where=folder, got=f"kind {manifest.kind}", allowed="kind tokens")
     return PatchCodec(folder, manifest)

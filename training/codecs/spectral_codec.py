@@ -19,7 +19,7 @@ PIECE_STEPS = 2048
 
 
 class Spectral:
-    """See `training.codecs.codec.Codec`; `model` is the torch module."""
+    """See `training.codecs.codec.Codec`; `model` is the torch module, `scores` what its training measured."""
 
     kind = "spectral"
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -28,6 +28,7 @@ class Spectral:
 
     def __init__(self, model: SpectralCodec, identity: str, licence: str):
         self.model = model.eval()
+        self.scores: dict[str, float] = {}
         self.identity = identity
         self.licence = licence
         self.codebooks = model.config.codebooks
@@ -71,7 +72,21 @@ def load_spectral(folder: Path, meta: dict[str, Any]) -> Spectral:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DamagedCodecError("not the config of a spectral codec", where=folder / "meta.json", got=str(error)) from error
     fit_weights(folder, read_codec_weights(folder, meta), model.load_state_dict)
-    return Spectral(model, spectral_identity(model), meta["licence"])
+    codec = Spectral(model, spectral_identity(model), meta["licence"])
+    codec.scores = _scores(meta)
+    return codec
+
+
+def _scores(meta: dict[str, Any]) -> dict[str, float]:
+    """Return what a training said of its codec on held-out sound, and the time of all its stages."""
+    scores = meta.get("scores")
+    if not isinstance(scores, dict):
+        return {}
+    spent = [stage.get("training_seconds") for stage in [*meta.get("start", []), meta]]
+    total = sum(float(seconds) for seconds in spent if isinstance(seconds, int | float))
+    kept = {"log_mel": "validation_log_mel", "level_db": "validation_level_db", "roughness_db": "validation_roughness_db"}
+    found = {f"codec_{name}": float(scores[key]) for name, key in kept.items() if isinstance(scores.get(key), int | float)}
+    return found | {"codec_training_seconds": round(total, 1)}
 
 
 def spectral_identity(model: SpectralCodec) -> str:

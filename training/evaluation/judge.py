@@ -91,7 +91,8 @@ def train_judge(real: RealSounds, features_of: FeatureMap, *, seed: int) -> Judg
     targets = np.concatenate([np.eye(len(real.classes))[kinds], _shares(mixtures, len(real.classes))])
     all_folds = np.concatenate([fold, np.array([one.fold for one in mixtures], dtype=np.int64)])
     # A clip's pieces are one group, and a mixture is one of its own.
-    groups = np.concatenate([1000 * kinds + clips, 10**6 + np.arange(len(mixtures))])
+    most = max(len(kind.clips) for kind in real.classes)
+    groups = np.concatenate([most * kinds + clips, most * len(real.classes) + np.arange(len(mixtures))])
     heard = np.zeros_like(targets)
     for held in np.unique(fold):
         learned = all_folds != held
@@ -108,7 +109,7 @@ def train_judge(real: RealSounds, features_of: FeatureMap, *, seed: int) -> Judg
             correlation.setdefault(kind.name, {})[name] = rho
 
     by_clip = [np.mean(heard[: len(owners)][groups[: len(owners)] == group], axis=0) for group in np.unique(groups[: len(owners)])]
-    truth = np.unique(groups[: len(owners)]) // 1000
+    truth = np.unique(groups[: len(owners)]) // most
     equal = np.array([one.share == 0.5 for one in mixtures], dtype=bool)
     quality = JudgeQuality(
         float(np.mean(np.argmax(by_clip, axis=1) == truth)),

@@ -18,6 +18,11 @@ from training.evaluation.rendering import RenderJob
 __all__ = ["BLEND_S", "Blend", "Plan", "Sizes", "Step", "Twin", "make_plan", "normalised"]
 
 BLEND_S = 20.0
+# A class whose level strays so far is steady; one that strays twice as far needs four times the takes.
+STEADY_DB = 2.0
+WANDER_PIECE_S = 2.0
+MOST_TAKES_FACTOR = 4
+TINY = 1e-12
 MIDDLE = 0.5
 
 
@@ -89,10 +94,11 @@ def make_plan(controls: Sequence[Control], real: RealSounds, sizes: Sizes, *, se
 
     steps, twins = [], []
     for kind in real.classes:
+        takes = sizes.takes * takes_factor([clip.audio for clip in kind.clips], real.sample_rate_hz)
         for parameter in kind.parameters or ("",):
             for level in np.linspace(0.0, 1.0, sizes.levels).tolist():
                 values = {parameter: level} if parameter else {}
-                steps += [Step(kind.name, parameter, level, job({kind.name: 1.0}, values, seconds)) for _ in range(sizes.takes)]
+                steps += [Step(kind.name, parameter, level, job({kind.name: 1.0}, values, seconds)) for _ in range(takes)]
         table = normalised(controls, kind)
         first, second = matched_halves(table, rng)
         for clip, neighbour in list(zip(first.tolist(), second.tolist(), strict=True))[: sizes.twins]:
@@ -104,6 +110,23 @@ def make_plan(controls: Sequence[Control], real: RealSounds, sizes: Sizes, *, se
     ]
     drift = RenderJob((), sizes.drift_seconds, next(seeds)) if sizes.drift_seconds > 0 else None
     return Plan(tuple(steps), tuple(twins), tuple(blends), drift)
+
+
+def takes_factor(clips: Sequence[NDArray[np.float32]], sample_rate_hz: int) -> int:
+    """Return how many times as many takes a class needs as a steady one, so that the means of its levels are as certain.
+
+    Gusts and lulls are part of the sound: two seconds of wind stray by 4 dB from the level of their clip. A clip that was made to a
+    level averages that out, a stream does not; and the standard error of a mean falls with the root of the number of takes.
+    """
+    size = int(WANDER_PIECE_S * sample_rate_hz)
+    strays = []
+    for clip in clips:
+        pieces = clip[: len(clip) // size * size].reshape(-1, size)
+        if len(pieces) > 2:
+            strays.append(np.std(10.0 * np.log10(np.mean(np.square(pieces, dtype=np.float64), axis=1) + TINY)))
+    if not strays:
+        return 1
+    return int(np.clip(np.round((np.median(strays) / STEADY_DB) ** 2), 1, MOST_TAKES_FACTOR))
 
 
 def settings(controls: Sequence[Control], weights: Mapping[str, float], values: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

@@ -59,7 +59,7 @@ def line_scores(
         spread = {"source": line_spread_db(source, rate), "generated": line_spread_db([generated[row] for row in mine], rate)}
         if reconstructed is not None:
             spread["reconstructed"] = line_spread_db([reconstructed[kind.name, twins[row].clip] for row in mine], rate)
-        noise = is_noise(source, rate)
+        noise = is_noise([clip.audio for clip in kind.clips], rate)
         spreads[kind.name] = spread | {"noise": noise, "seconds": len(mine) * size / rate}
         if noise:
             excess[kind.name] = {key: abs(spread[key] - spread["source"]) for key in ("reconstructed", "generated") if key in spread}
