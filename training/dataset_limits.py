@@ -49,7 +49,9 @@ def check_classes(names: Sequence[str] | None, labels: Mapping[str, Label]) -> N
     UnknownClassError
         A sound is of another class; the message says its row, or its file.
     """
-    for label in labels.values() if names is not None else ():
+    if names is None:
+        return
+    for label in labels.values():
         if label.class_name not in names:
             hint = "Add it to --classes, or leave its sounds out of the folder or the sheet"
             allowed = f"{', '.join(names)} (--classes)"

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.audio_folder import is_folder
+from training.deaf_workers import deaf_workers
 from training.errors import OptionError, OutputFailedError
 
 if TYPE_CHECKING:
@@ -111,7 +112,12 @@ def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
     parser.add_argument(
         "--workers", type=int, default=default["workers"], metavar="N", help=f"processes at once (default {default['workers']})"
     )
-    parser.add_argument("--codec", type=Path, metavar="CODEC", help="codec folder of a patch that has no encoder")
+    parser.add_argument(
+        "--codec",
+        type=Path,
+        metavar="CODEC",
+        help="codec folder that encodes for a patch without an encoder; one that has an encoder is judged by its own",
+    )
     parser.add_argument("--quick", action="store_true", help="a glance: fewer and shorter renders than a verdict needs")
     parser.set_defaults(run=partial(run_evaluate, say=say))
     return parser
@@ -169,13 +175,13 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
     )
     _make_folder(options.report)
     reasons: dict[str, str] = {}
+    codec = _codec(options.patch, options.codec, manifest, reasons)
     # Beside the report, as half an hour of sound may not fit where the system keeps its temporary files.
     with tempfile.TemporaryDirectory(dir=options.report, prefix=".renders.") as work, _pool(options.workers) as pool:
         judge = None
         if any(control.id.startswith("class_") for control in manifest.controls):
             judge = train_judge(real, partial(_describe, pool), seed=options.seed)
         renders = Stage(options.patch, rate, Path(work), options.workers).render(plan.jobs)
-        codec = _codec(options.codec or options.patch, manifest, reasons)
         scores, curves, examples = judge_renders(manifest, real, plan, renders, judge, codec, embed, partial(_describe, pool), reasons)
     scores = {
         "format": FORMAT,
@@ -212,19 +218,30 @@ def _manifest(patch: str) -> "Manifest":
         raise PatchUnusableError(str(error), where=patch) from error
 
 
-def _codec(where: str | Path, manifest: "Manifest", reasons: dict[str, str]) -> "Codec | None":
-    """Return the codec of a patch if it can encode; otherwise None, and the reason."""
+def _codec(patch: str, folder: Path | None, manifest: "Manifest", reasons: dict[str, str]) -> "Codec | None":
+    """Return the codec as the patch plays it if it can encode; otherwise None, and the reason.
+
+    Parameters
+    ----------
+    patch : str
+    folder : Path or None
+        Codec folder that encodes for a patch without an encoder.
+    manifest : Manifest
+    reasons : dict
+    """
+    from patches.library import find
     from training.codecs.codec import open_codec
     from training.codecs.errors import CodecError
+    from training.codecs.patch_codec import open_patch_codec
+    from training.evaluation.played_codec import PlayedCodec
 
     try:
-        codec = open_codec(where)
+        codec: Codec = open_patch_codec(find(patch))
+        if folder is not None and not any(model.role == "encoder" for model in manifest.models):
+            codec = PlayedCodec(open_codec(folder), codec)
         codec.encode(np.zeros(codec.hop_frames, dtype=np.float32))
     except CodecError as error:
         reasons["codec"] = str(error)
-        return None
-    if codec.identity != manifest.settings.get("codec_identity"):
-        reasons["codec"] = f"{where} is not the codec that the patch plays through"
         return None
     return codec
 
@@ -253,7 +270,12 @@ def _pool(workers: int) -> "Iterator[ProcessPoolExecutor | None]":
 
 
 def _describe(pool: ProcessPoolExecutor | None, sounds: "Iterable[tuple[NDArray[np.float32], int]]") -> "list[NDArray[np.float64]]":
-    mapped = map(_features, sounds) if pool is None else pool.map(_features, sounds, chunksize=4)
+    if pool is None:
+        return [_features(sound) for sound in sounds]
+    # Before the workers start, so that Ctrl-C is heard while the sounds are read.
+    sounds = list(sounds)
+    with deaf_workers():
+        mapped = pool.map(_features, sounds, chunksize=4)
     return list(mapped)
 
 

@@ -28,6 +28,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from training.deaf_workers import deaf_workers
 from training.errors import OptionError, OutputExistsError, OutputFailedError
 from training.synthesis.catalog import TEXTURES
 from training.synthesis.signals import SAMPLE_RATE_HZ
@@ -240,7 +241,9 @@ def _made(jobs: Sequence[Job], workers: int) -> Iterator[None]:
     # Spawned, not forked: a fork copies locks of threads that BLAS may have started.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), mp_context=context) as pool:
-        yield from pool.map(_make_clip, jobs, chunksize=4)
+        with deaf_workers():
+            made = pool.map(_make_clip, jobs, chunksize=4)
+        yield from made
 
 
 def _make_clip(job: Job) -> None:

@@ -59,7 +59,7 @@ def test_columns_stand_in_any_order_and_a_class_is_not_needed(tmp_path):
         (SheetRowError, "file,class,s\nwind/a.flac,wind,0,5\n", r"line 2: .*got 4; allowed: 3"),
         (SheetClassError, "file,class,s\nwind/a.flac,,0\n", r"line 2: .*class; got ''"),
         (SheetClassError, "file,class,s\nwind/a.flac,   ,0\n", r"line 2"),
-        (SheetClassError, f"file,class,s\nwind/a.flac,{'w' * 65},0\n", r"line 2.*allowed: 1 to 64"),
+        (SheetClassError, f"file,class,s\nwind/a.flac,{'w' * 49},0\n", r"line 2.*allowed: 1 to 48"),
         (SheetClassError, "file,class,s\nwind/a.flac,wi\x1b[31mnd,0\n", r"line 2"),
         *(
             (SheetNumberError, f"file;class;s\nwind/a.flac;wind;{cell}\n", r"line 2: column 's'.*allowed: a finite number")
@@ -86,6 +86,24 @@ def test_columns_stand_in_any_order_and_a_class_is_not_needed(tmp_path):
         (ParameterSheetError, "name,class,s\nwind/a.flac,wind,0\n", r"no column of files; got name, class, s"),
         (ParameterSheetError, "file,class,s,s\nwind/a.flac,wind,0,0\n", r"column twice; got 's'"),
         (ParameterSheetError, "file,class,\nwind/a.flac,wind,0\n", r"column 3 has no name"),
+        (ParameterSheetError, f"file,class,{'s' * 49}\nwind/a.flac,wind,0\n", r"column 3 has no name.*allowed: 1 to 48"),
+        (ParameterSheetError, "file,class,s,s[0..1]\nwind/a.flac,wind,0,0\n", r"column twice; got 's'"),
+        (ParameterSheetError, "file,class,[0..1]\nwind/a.flac,wind,0\n", r"column 3 has no name"),
+        *(
+            (ParameterSheetError, f"file;class;{cell}\nwind/a.flac;wind;0\n", r"column 3 declares no range.*gust\[0\.\.10\]")
+            for cell in (
+                "s[1..0]",
+                "s[1..1]",
+                "s[0..inf]",
+                "s[0..1e999]",
+                "s[low..high]",
+                "s[0,5..1]",
+                "s[0-10]",
+                "s[0…1]",
+                "class name[0..1]",
+            )
+        ),
+        (ParameterSheetError, f"file,class,s{' ' * 100_000}[0..1\nwind/a.flac,wind,0\n", r"column 3 has no name"),
         (ParameterSheetError, "file,class,s\nwind/a.flac,wind,\0\n", r"line 2: holds a NUL"),
         (ParameterSheetError, "file,class,s\nwind/a.flac,wi\xff,0\n".encode("latin-1"), r"not UTF-8"),
         (ParameterSheetError, GOOD.encode("utf-16"), r"not UTF-8"),
@@ -125,3 +143,11 @@ def test_a_folder_has_a_sheet_by_name(tmp_path):
     tsv = written(tmp_path, GOOD, "parameters.tsv")
     assert default_sheet(tmp_path) == tsv
     assert default_sheet(tmp_path) != written(tmp_path, GOOD) == default_sheet(tmp_path)
+
+
+def test_a_column_declares_the_range_of_its_parameter(tmp_path):
+    text = "file,class,gust[0..10],depth [ -1.5 .. 2e1 ],level [dB],rate[.5...75],band[2]\nwind/a.flac,wind,11,,-3,.6,1\n"
+    sheet = read_parameter_sheet(written(tmp_path, text), KNOWN)
+    assert sheet.parameters == ("gust", "depth", "level [dB]", "rate", "band[2]")
+    assert sheet.declared == {"gust": (0.0, 10.0), "depth": (-1.5, 20.0), "rate": (0.5, 0.75)}
+    assert sheet.rows["wind/a.flac"].values["gust"] == 11.0

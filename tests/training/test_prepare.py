@@ -83,6 +83,7 @@ def sheet(folder, text):
 
 
 def test_a_folder_becomes_a_dataset(folder, prepare, tmp_path):
+    sheet(folder, (folder / "parameters.csv").read_text().replace("hiss", "hiss[-4..0]", 1))
     returned = prepare(folder)
     dataset = read_dataset(tmp_path / "data")
     assert returned.key == dataset.key
@@ -176,7 +177,7 @@ def test_what_is_said(folder, prepare):
     prepare(folder)
     said = "\n".join(prepare.lines)
     assert "hum: 4 + 1 clips, 3 s, codebooks used" in said
-    assert "parameters: pitch 200..600, hiss -4..0, level 0..1" in said
+    assert "parameters: pitch 200..600, hiss -3..0, level 0..1" in said
     assert "8 clips to learn from, 2 blends, 2 held out" in said
 
 
@@ -299,8 +300,106 @@ def test_a_held_out_value_beyond_what_is_declared_is_refused(folder, prepare, tm
     (folder / "textures.json").write_text(json.dumps({"classes": {"hum": {"parameters": {"pitch": {"min": 0, "max": 1000}}}}}))
     sound(tmp_path / "judge" / "hum" / "new.wav", 555.0)
     (tmp_path / "judge" / "parameters.csv").write_text("file,class,pitch\nhum/new.wav,hum,1001\n")
-    with pytest.raises(data_errors.ParameterRangeError, match=r"judge/parameters\.csv, line 2: 'pitch' .*got 1001; allowed: 0 to 1000"):
+    with pytest.raises(
+        data_errors.ParameterRangeError, match=r"judge/parameters\.csv, line 2: 'pitch' is out of range; got 1001; allowed: 0 to 1000"
+    ):
         prepare(folder, held_out=tmp_path / "judge")
+
+
+def test_held_out_sounds_do_not_widen_what_is_learned_from(folder, prepare, tmp_path):
+    # By chance the lowest hiss is held out.
+    dataset = prepare(folder)
+    hiss = dataset.parameters[1]
+    assert (hiss.name, hiss.min, hiss.max) == ("hiss", -3.0, 0.0)
+    (clip,) = [clip for clip in dataset.of("held_out") if clip.path.startswith("noise")]
+    assert clip.path == "noise/noise_4.wav"
+    assert clip.values[1] == 0.0
+    (line,) = [line for line in prepare.lines if "held-out clip(s)" in line]
+    assert "1 held-out clip(s) with a hiss beyond -3..0" in line
+    assert "parameters.csv, line 11 has -4" in line
+    # A range that the sheet declares holds for all, and nothing is set to its end.
+    sheet(folder, (folder / "parameters.csv").read_text().replace("hiss", "hiss[-8..0]", 1))
+    declared = prepare(folder, "declared")
+    assert declared.parameters[1].min == -8.0
+    assert by_path(declared)["noise/noise_4.wav"].values[1] == 0.5
+    assert not [line for line in prepare.lines if "held-out clip(s)" in line]
+    # Sounds of another folder were chosen, not drawn: what nothing was learned of is a mistake in them.
+    sound(tmp_path / "judge" / "noise" / "new.wav", 555.0)
+    (tmp_path / "judge" / "parameters.csv").write_text("file,class,hiss\nnoise/new.wav,noise,-9\n")
+    with pytest.raises(data_errors.ParameterRangeError, match=r"judge/parameters\.csv, line 2: 'hiss' .*got -9; allowed: -8 to 0.*header"):
+        prepare(folder, "judged", held_out=tmp_path / "judge")
+
+
+def test_a_class_of_one_clip_is_named_by_its_row(folder, prepare):
+    sound(folder / "gong" / "only.wav", 900.0)
+    sheet(folder, (folder / "parameters.csv").read_text() + "gong/only.wav,gong,,,\n")
+    with pytest.raises(data_errors.SingleClipError, match=r"parameters\.csv, line 12: a class has a single clip.*got gong \(gong/only"):
+        prepare(folder)
+
+
+# --- what a patch can be ---
+
+
+def test_classes_are_those_asked_for_in_that_order(folder, prepare, tmp_path):
+    dataset = prepare(folder, classes=("noise", "hum"))
+    assert dataset.classes == ("noise", "hum")
+    assert by_path(dataset)["hum/hum_1.wav"].weights.tolist() == [0.0, 1.0]
+    with pytest.raises(data_errors.UnknownClassError, match=r"parameters\.csv, line 3: .*got 'noise'; allowed: hum, wind \(--classes\)"):
+        prepare(folder, "a", classes=("hum", "wind"))
+    assert prepare.codecs == []
+    with pytest.raises(errors.OptionError, match=r"--classes: .*without a sound.*got 'wind'; allowed: hum, noise"):
+        prepare(folder, "b", classes=("hum", "noise", "wind"))
+    sound(tmp_path / "judge" / "bell" / "new.wav", 555.0)
+    with pytest.raises(data_errors.UnknownClassError, match=r"bell/new\.wav: an unknown class"):
+        prepare(folder, "c", classes=("hum", "noise"), held_out=tmp_path / "judge")
+    (folder / "parameters.csv").unlink()
+    with pytest.raises(data_errors.UnknownClassError, match=r"noise/noise_0\.wav: an unknown class"):
+        prepare(folder, "d", classes=("hum",))
+
+
+def named(folder, classes, parameters):
+    """Write a sheet that says two files of each class, and every parameter of the first."""
+    lines = [",".join(["file", "class", *(f"p{number}[0..1]" for number in range(parameters))])]
+    for number in range(classes):
+        (folder / f"{number}.wav").touch()
+        lines.append(",".join([f"{number}.wav", f"c{number}", *("0" * parameters)]))
+    sheet(folder, "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("classes", "parameters", "said"),
+    [
+        (49, 0, r"more classes than.*got 49; allowed: 48"),
+        (1, 49, r"more parameters than.*got 49; allowed: 48"),
+        (30, 31, r"got 30 and 31; allowed: 60 together"),
+    ],
+)
+def test_more_than_a_patch_can_have_is_refused_before_anything_is_encoded(tmp_path, prepare, classes, parameters, said):
+    (tmp_path / "s").mkdir()
+    named(tmp_path / "s", classes, parameters)
+    with pytest.raises(data_errors.PatchLimitError, match=said):
+        prepare(tmp_path / "s")
+    assert prepare.codecs == []
+
+
+def test_as_much_as_a_patch_can_have_is_not_refused(tmp_path, prepare):
+    (tmp_path / "s").mkdir()
+    named(tmp_path / "s", 30, 30)
+    with pytest.raises(errors.NoUsableAudioError):  # the files are empty
+        prepare(tmp_path / "s")
+
+
+def test_names_and_numbers_that_no_control_can_have_are_refused(tmp_path, prepare):
+    sound(tmp_path / "s" / f"Wind--{'g' * 49}-00.50.wav", 300.0)
+    with pytest.raises(data_errors.PatchLimitError, match=r"Wind--g+-00\.50\.wav: a parameter has too long a name; got 49.*1 to 48"):
+        prepare(tmp_path / "s")
+    sound(tmp_path / "t" / ("w" * 49) / "1.wav", 300.0)
+    with pytest.raises(data_errors.ClassNameError, match=r"1 to 48 printable"):
+        prepare(tmp_path / "t")
+    sound(tmp_path / "u" / "1.wav", 300.0)
+    sheet(tmp_path / "u", "file,class,p\n1.wav,a,2e9\n")
+    with pytest.raises(data_errors.PatchLimitError, match=r"line 2: 'p' has a number .*got 2e\+09; allowed: -1e\+09 to 1e\+09"):
+        prepare(tmp_path / "u")
 
 
 # --- bad input ---
@@ -352,7 +451,7 @@ def test_a_bad_sheet_leaves_nothing(folder, prepare, tmp_path, lines, error, sai
 def test_a_value_beyond_its_declared_range_is_refused_before_a_codec_is_opened(folder, prepare):
     (folder / "textures.json").write_text(json.dumps({"classes": {"hum": {"parameters": {"pitch": {"min": 0, "max": 500}}}}}))
     with pytest.raises(
-        data_errors.ParameterRangeError, match=r"parameters\.csv, line 10: 'pitch' is out of range; got 600; allowed: 0 to 500"
+        data_errors.ParameterRangeError, match=r"parameters\.csv, line 10: column 'pitch' is out of range; got 600; allowed: 0 to 500"
     ):
         prepare(folder)
     assert prepare.codecs == []
@@ -404,14 +503,19 @@ def test_an_output_that_is_there_is_left_alone(folder, prepare, tmp_path):
         ({"workers": 0}, "--workers"),
         ({"shortest": 0}, "--shortest"),
         ({"seed": -1}, "--seed"),
+        ({"codebooks": 0}, "--codebooks"),
+        ({"codebooks": 2}, "--codebooks: the decoder of a spectral codec"),
+        ({"codebooks": 4}, "--codebooks: the codec has fewer.*allowed: 1 to 3"),
+        ({"classes": ()}, "--classes"),
+        ({"classes": ("hum", "hum")}, "--classes"),
     ],
 )
 def test_options_out_of_range(folder, prepare, options, said):
-    with pytest.raises(errors.OptionError, match=said):
+    with pytest.raises((errors.OptionError, data_errors.CodebooksError), match=said):
         prepare(folder, **options)
 
 
-# --- files of tokens ---
+# --- codebooks and files of tokens ---
 
 
 @pytest.fixture(scope="module")
@@ -446,6 +550,24 @@ def test_an_unchunked_file_is_its_codes(tmp_path, prepare, tiny_dac):
     np.testing.assert_array_equal(by_path(dataset)["Wind--Gust-00.00.dac"].codes, file.codes[0, :books])
     np.testing.assert_array_equal(by_path(dataset)["Wind--Gust-00.50.dac"].codes, fewer[0])
     assert any("codebooks are kept" in line for line in prepare.lines)
+
+
+def test_fewer_codebooks_where_the_decoder_can_do_with_them(tmp_path, prepare, tiny_dac):
+    for number in range(2):
+        sound(tmp_path / "s" / f"{number}.wav", 300.0 + number, rate_hz=tiny_dac.sample_rate_hz)
+    whole = prepare(tmp_path / "s", "whole", opener=lambda where: tiny_dac, shortest=1)
+    dataset = prepare(tmp_path / "s", "two", opener=lambda where: tiny_dac, shortest=1, codebooks=2)
+    assert dataset.codec.codebooks == 2 < whole.codec.codebooks == tiny_dac.codebooks
+    for one, other in zip(whole.clips, dataset.clips, strict=True):
+        np.testing.assert_array_equal(one.codes[:2], other.codes)
+    assert any(f"2 of the codec's {tiny_dac.codebooks} codebooks are kept: as asked for" in line for line in prepare.lines)
+    assert dataset.key != whole.key
+
+    class Wide(TinyCodec):
+        kind, codebooks = "dac", 32
+
+    with pytest.raises(data_errors.CodebooksError, match=r"got 32; allowed: 16\. .*--codebooks 16"):
+        prepare(tmp_path / "s", "wide", opener=lambda where: Wide())
 
 
 def test_a_chunked_file_is_decoded_and_encoded_again(tmp_path, prepare, tiny_dac):
@@ -527,7 +649,7 @@ def test_the_command(folder, tmp_path, monkeypatch):
     dataset = read_dataset(tmp_path / "data")
     assert (len(dataset.clips), dataset.seed, dataset.audio_folder) == (18, 3, str(folder))
     assert lines
-    assert list((tmp_path / "xdg" / "starling" / "audio").rglob("*_codes_*.npy"))
+    assert list((tmp_path / "xdg" / "starling" / "audio").rglob("*_codes*.npy"))
 
 
 def test_torch_waits_until_a_codec_needs_it():

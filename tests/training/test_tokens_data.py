@@ -112,7 +112,7 @@ def test_datasets_that_cannot_be_learned_from_are_refused_by_name(tmp_path):
     def short(clips):
         return [*clips[:4], clip(50, 12, "training", 1), *clips[4:]]
 
-    with pytest.raises(ShortClipError, match=r"clip 5 of 21, wind/50\.wav.*got 12 steps.*at least 20.*window_steps"):
+    with pytest.raises(ShortClipError, match=r"clip 5 of 21, wind/50\.wav.*got 12 steps.*at least 20.*--shortest 20, .*window_steps"):
         TokensData(dataset(tmp_path / "a", changed=short), PLAIN)
     with pytest.raises(EmptyClassError, match=r"class bees.*got 2 held out"):
         TokensData(dataset(tmp_path / "b", changed=no_bees), PLAIN)

@@ -15,12 +15,15 @@ from training.evaluation.real import RealSounds
 __all__ = ["line_scores", "resemblance_scores"]
 
 Array = NDArray[np.float32]
+# Of standardised embeddings, whose distances by chance are thousands of times this: below it two sets are the same sounds.
+SAME_SOUNDS = 1e-6
 
 
 def resemblance_scores(real: RealSounds, twins: Sequence[Twin], generated: Sequence[Array], embed: Embedding) -> dict[str, Any]:
     """Compare twins with the neighbours of the clips they are twins of, over those clips with the same neighbours.
 
     So all three sets have the same size, classes and parameters, and what chance alone would make of such sets is what is divided by.
+    A ratio is None where neighbours are copies of each other, so that there is nothing to divide by.
     """
     rate, size = real.sample_rate_hz, real.piece_frames
     clips = {kind.name: kind.clips for kind in real.classes}
@@ -38,12 +41,16 @@ def resemblance_scores(real: RealSounds, twins: Sequence[Twin], generated: Seque
     generated_distance, real_distance = distances(np.ones(len(owner), dtype=bool))
     by_class = {name: distances(owner == name) for name in clips}
     return {
-        "frechet_ratio": generated_distance / real_distance,
+        "frechet_ratio": _ratio(generated_distance, real_distance),
         "frechet_generated": generated_distance,
         "frechet_real": real_distance,
         "frechet_pieces": len(owner),
-        "frechet_ratio_by_class": {name: one / other for name, (one, other) in by_class.items()},
+        "frechet_ratio_by_class": {name: _ratio(one, other) for name, (one, other) in by_class.items()},
     }
+
+
+def _ratio(generated: float, real: float) -> float | None:
+    return generated / real if real > SAME_SOUNDS else None
 
 
 def line_scores(

@@ -71,6 +71,7 @@ def judge_renders(
         _explain(scores, reasons)
     generated = [read_render(render) for render in twins]
     scores |= resemblance_scores(real, plan.twins, generated, embed)
+    _explain_ratios(scores, reasons)
     decoded: Mapping[tuple[str, int], Array] | None = None
     if codec is not None:
         made = reconstruct(codec, real)
@@ -128,6 +129,15 @@ def _explain(scores: Mapping[str, Any], reasons: dict[str, str]) -> None:
         reasons["parameter_rank_correlation_min"] = "no parameter is known both to the sounds' sheet and to the patch"
     if scores["blend_min"] is None:
         reasons["blend_min"] = "there is only one class"
+
+
+def _explain_ratios(scores: Mapping[str, Any], reasons: dict[str, str]) -> None:
+    same = "the clips that real sounds are compared by are copies of each other, so there is no distance to divide by"
+    if scores["frechet_ratio"] is None:
+        reasons["frechet_ratio"] = same
+    for name, ratio in scores["frechet_ratio_by_class"].items():
+        if ratio is None:
+            reasons[f"frechet_ratio_by_class {name}"] = same
 
 
 def _quality(judge: Judge) -> dict[str, Any]:

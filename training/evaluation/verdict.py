@@ -69,7 +69,7 @@ def weaknesses(scores: Mapping[str, Any]) -> list[str]:
     for name, parameters in (scores.get("parameter_rank_correlation") or {}).items():
         said += [f"{name}: turning {key} is only partly heard ({rho:.2f})." for key, rho in parameters.items() if rho < WEAK_JUDGE]
     for name, ratio in (scores.get("frechet_ratio_by_class") or {}).items():
-        if ratio > 2.0:
+        if ratio is not None and ratio > 2.0:
             said.append(f"{name} is {ratio:.1f} times as far from real {name} as two sets of real clips are from each other.")
     for name, share in (scores.get("class_accuracy_by_class") or {}).items():
         if share < 0.98:

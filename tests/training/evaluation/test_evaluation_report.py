@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from matplotlib import image
 
+from training.codecs.errors import OtherCodecError
 from training.evaluation.chart import chart_svg
 from training.evaluation.embedding import log_mel
 from training.evaluation.plan import Twin
+from training.evaluation.played_codec import PlayedCodec
 from training.evaluation.real import RealClass, RealClip, RealSounds
 from training.evaluation.reconstruction import reconstruct
 from training.evaluation.rendering import RenderJob
@@ -69,6 +71,36 @@ def test_resemblance_of_more_of_the_same_and_of_something_else(real):
     assert scores["line_spread_excess_db"]["hiss"]["generated"] > 1.5
     assert scores["line_spread_excess_db"]["hiss"]["reconstructed"] < 0.3
     assert scores["line_spread_excess_db_max"] == scores["line_spread_excess_db"]["hiss"]["generated"]
+
+
+def test_copies_of_one_clip_have_no_distance_to_divide_by(real):
+    kind = real.classes[0]
+    copies = RealSounds(real.folder, RATE, 3.0, (RealClass("hiss", (), (kind.clips[0],) * 8),), {}, ())
+    twins = [Twin("hiss", clip, clip + 4, RenderJob((), 3.0, clip)) for clip in range(4)]
+    scores = resemblance_scores(copies, twins, [clip.audio[: 3 * RATE] for clip in kind.clips[:4]], log_mel)
+    assert scores["frechet_ratio"] is None
+    assert scores["frechet_ratio_by_class"] == {"hiss": None}
+    assert scores["frechet_generated"] > 0.0
+    assert weaknesses(scores)
+
+
+def test_a_codec_is_played_by_the_patch():
+    class Whole(EightBits):
+        codebooks = 6
+
+        def encode(self, audio):
+            return np.concatenate([super().encode(audio), np.ones((2, -(-len(audio) // 4)), np.int64)])
+
+    played = PlayedCodec(Whole(), EightBits())
+    sound = np.linspace(-0.5, 0.5, 40, dtype=np.float32)
+    assert played.codebooks == 4
+    np.testing.assert_array_equal(played.encode(sound), EightBits().encode(sound))
+    np.testing.assert_array_equal(played.decode(played.encode(sound)), EightBits().decode(EightBits().encode(sound)))
+    other = EightBits()
+    other.identity = "1" * 64
+    for encoder in (other, EightBits()):
+        with pytest.raises(OtherCodecError, match="not the codec that the patch plays through"):
+            PlayedCodec(encoder, Whole())
 
 
 def test_a_picture_is_a_png_with_the_tone_where_it_belongs():
