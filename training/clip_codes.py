@@ -5,12 +5,10 @@ What was encoded once is kept beside the decoded audio, under the hash of the fi
 
 import hashlib
 import multiprocessing
-import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +19,7 @@ from tqdm import tqdm
 from training import audio_cache
 from training.audio_folder import decode_audio
 from training.clip_labels import TOKEN_SUFFIX
+from training.deaf_workers import deaf_workers
 from training.errors import AudioFileError, FileNameTextError, OutputFailedError, UnreadableAudioError
 
 if TYPE_CHECKING:
@@ -135,24 +134,12 @@ def _made(jobs: Sequence[_Job], codec: "Codec", source: CodecSource, workers: in
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_open, initargs=(source,)) as pool:
-            with _deaf():
+            with deaf_workers():
                 made = pool.map(_encode_here, jobs)
             yield from made
     except BrokenExecutor as error:
         hint = "It may have run out of memory: use fewer --workers. What was encoded is kept"
         raise OutputFailedError("a process that encodes has ended", where="--workers", got=workers, hint=hint) from error
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Let processes that are started now not hear Ctrl-C: it reaches all of a terminal, and only the parent answers it."""
-    signals = {signal.SIGINT} if hasattr(signal, "pthread_sigmask") else set()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals) if signals else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _open(source: CodecSource) -> None:

@@ -87,6 +87,14 @@ def test_every_protocol_numpy_has_used(tmp_path: Path, protocol: int) -> None:
     assert read_dac(saved(tmp_path / "x.dac", layout(), protocol)).codes.shape == (1, 4, 4)
 
 
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_codes_that_lie_in_memory_by_columns(tmp_path: Path, protocol: int) -> None:
+    value = layout()
+    codes = np.arange(48, dtype=np.uint16).reshape(1, 4, 12)
+    value["codes"] = np.asfortranarray(codes)
+    assert np.array_equal(read_dac(saved(tmp_path / "x.dac", value, protocol)).codes, codes)
+
+
 def test_each_channel_is_levelled_and_then_brought_to_the_rate(tmp_path: Path) -> None:
     codes = np.stack([vectors()["codes"][:4], vectors()["codes"][:4, ::-1]]).astype(np.int64)
     file = DacFile(codes, -23.0, 97_280, 44_100, 190, 2, True)

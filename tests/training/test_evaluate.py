@@ -1,11 +1,15 @@
 import argparse
 import json
+import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
 import soundfile
 
 from tests.tokens_patch import make_tokens_patch
+from training import evaluate as command
 from training.errors import OptionError, OutputFailedError
 from training.evaluate import EvaluateOptions, add_evaluate_parser, evaluate
 from training.evaluation.errors import EmbeddingUnavailableError, PatchUnusableError
@@ -80,6 +84,30 @@ def test_what_is_missing_is_said_before_anything_is_rendered(patch_folder, held,
     (tmp_path / "file").touch()
     with pytest.raises(OutputFailedError):
         evaluate(EvaluateOptions("tiny", held, tmp_path / "file" / "report"))
+
+
+def struck(sound):
+    """Get Ctrl-C in a worker, as every process of a terminal does."""
+    assert multiprocessing.parent_process() is not None
+    os.kill(os.getpid(), signal.SIGINT)
+    return sound[0] * sound[1]
+
+
+def test_ctrl_c_is_not_for_the_workers(monkeypatch):
+    monkeypatch.setattr(command, "_features", struck)
+    with command._pool(2) as pool:
+        described = command._describe(pool, ((np.full(2, float(number)), 3) for number in range(5)))
+    assert [one.tolist() for one in described] == [[3.0 * number] * 2 for number in range(5)]
+
+
+def test_a_patch_with_an_encoder_is_judged_by_its_own(patch_folder, tmp_path):
+    # A mosaic has no codec, whatever folder is named beside it.
+    reasons = {}
+    assert command._codec("tiny", tmp_path, command._manifest("tiny"), reasons) is None
+    assert "kind mosaic" in reasons["codec"]
+    # The bundled textures encode themselves: a folder that is no codec at all is not even opened.
+    codec = command._codec("textures", tmp_path, command._manifest("textures"), reasons)
+    assert type(codec).__name__ == "PatchCodec"
 
 
 @pytest.mark.slow

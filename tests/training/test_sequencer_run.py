@@ -9,6 +9,7 @@ import safetensors.torch
 import soundfile
 import torch
 
+from training.callbacks import Patience
 from training.descriptors import NAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
@@ -24,7 +25,6 @@ from training.errors import (
 from training.recipe import read_recipe
 from training.run_folder import git_commit, load_sequencer, read_meta
 from training.sequencer_data import WindowBatches
-from training.sequencer_module import Patience
 from training.sequencer_run import train_sequencer
 
 RECIPE = read_recipe().with_changes(

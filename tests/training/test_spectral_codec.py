@@ -157,6 +157,9 @@ def test_what_is_no_codec_is_named(folder, tmp_path):
     say(codec="opus")
     with pytest.raises(OtherCodecError, match="opus"):
         open_codec(folder)
+    say(codec=[])
+    with pytest.raises(OtherCodecError, match="codec \\[\\]"):
+        open_codec(folder)
     say(config=meta["config"] | {"size": 17})
     with pytest.raises(DamagedCodecError, match="do not fit"):
         open_codec(folder)

@@ -2,6 +2,9 @@ import argparse
 import csv
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +231,16 @@ def test_the_command_line_reaches_the_same_call(tmp_path):
     assert run_textures(args) == 0
     expected = make_textures(tmp_path / "direct", seed=5, clips_per_class=1, seconds=0.5, classes=["rain", "fire"])
     assert digest(tmp_path / "set") == digest(expected)
+
+
+def struck(job):
+    """Get Ctrl-C in a worker, as every process of a terminal does, and make the clip."""
+    assert multiprocessing.parent_process() is not None
+    os.kill(os.getpid(), signal.SIGINT)
+    textures._make_clip(job)
+
+
+def test_ctrl_c_is_not_for_the_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(textures, "_make_clip", struck)
+    made = make_textures(tmp_path / "sounds", clips_per_class=1, seconds=0.5, classes=["wind", "rain"], workers=2)
+    assert len(list(made.glob("*/*.flac"))) == 2
