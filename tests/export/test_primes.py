@@ -18,7 +18,10 @@ def test_no_more_than_the_stage_loads(tmp_path):
     for index in range(90):
         weights = np.zeros(30, np.float32)
         weights[index % 30] = 1.0
-        clips.append(dataclasses.replace(clip(index, 80, "training", index % 3), path=f"{index}.wav", weights=weights))
+        # A third, two thirds and all of the range, so that two primes of a class are two clips.
+        values = np.array([(index // 30 + 1) / 3, np.nan], np.float32)
+        made = clip(index, 80, "training", index % 3)
+        clips.append(dataclasses.replace(made, path=f"{index}.wav", weights=weights, values=values))
     many = dataclasses.replace(dataset(tmp_path / "data"), classes=names, clips=tuple(clips))
     primes = choose_primes(many)
     assert primes.codes.shape == (60, 3, 64)
