@@ -61,7 +61,7 @@ def test_options_reach_the_export_and_what_fails_is_one(monkeypatch, capsys):
         asked.append(request)
         raise VerificationError("strayed")
 
-    monkeypatch.setattr("export.mosaic.export_mosaic", fail)
+    monkeypatch.setattr("export.request.export_mosaic", fail)
     assert main(["r", "--slug", "s", "--name", "N", "--summary", "S", "--corpus", "c", "--corpus-seconds", "9", "--replace"]) == 1
     assert main(["r", "--slug", "s", "--author", "A", "--author", "B", "--channels", "mono"]) == 1
     assert (asked[1].authors, asked[1].channels) == (("A", "B"), "mono")
@@ -75,6 +75,6 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("export.mosaic.export_mosaic", interrupted)
+    monkeypatch.setattr("export.request.export_mosaic", interrupted)
     assert main(["r", "--slug", "s"]) == 130
     assert capsys.readouterr().err == "export: stopped\n"

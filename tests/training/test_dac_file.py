@@ -92,6 +92,7 @@ def test_codes_that_lie_in_memory_by_columns(tmp_path: Path, protocol: int) -> N
     value = layout()
     codes = np.arange(48, dtype=np.uint16).reshape(1, 4, 12)
     value["codes"] = np.asfortranarray(codes)
+    value["metadata"]["chunk_length"] = 12
     assert np.array_equal(read_dac(saved(tmp_path / "x.dac", value, protocol)).codes, codes)
 
 
