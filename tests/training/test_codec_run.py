@@ -133,7 +133,7 @@ def test_what_cannot_be_gone_on_with_is_named(finished, audio, cache, tmp_path):
 
 def test_the_command_line(audio, tmp_path, capsys, monkeypatch):
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text("\n".join(f"{name} = {value}" for name, value in RECIPE.with_changes(updates=2).as_dict().items()))
+    recipe.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in RECIPE.with_changes(updates=2).as_dict().items()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     out = tmp_path / "codec"
     assert main(["codec", "--audio", str(audio), "--out", str(out), "--recipe", str(recipe)]) == 0
