@@ -12,7 +12,6 @@ It does not know the command line, nor the loss (`training.codec_module`).
 import dataclasses
 import math
 import os
-import pickle
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ from training.codecs.codec import read_codec_meta, read_codec_weights, write_cod
 from training.codecs.spectral import HOP_FRAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
-    DamagedRunError,
     NothingToResumeError,
     OutputExistsError,
     OutputFailedError,
@@ -43,9 +41,8 @@ from training.errors import (
 from training.licence import audio_licence
 from training.quiet import quiet_lightning
 from training.run_folder import LAST, LOGS, git_commit, library_versions, never_kept
+from training.sequencer_run import THREADS, check_state
 
-# As for the sequencer: two threads on a busy machine wait for each other (docs/log.md).
-THREADS = 1
 LOG_INTERVAL = 10
 FREE_ON_RESUME = ("updates",)
 
@@ -201,12 +198,7 @@ def _earlier(out: Path, recipe: CodecRecipe, resume: bool) -> dict[str, Any] | N
         if name not in FREE_ON_RESUME and meta["recipe"].get(name) != value:
             got, allowed = value, meta["recipe"].get(name)
             raise RecipeChangedError("a resumed training keeps its recipe", where=f"{out}: {name}", got=got, allowed=allowed)
-    try:
-        state = torch.load(out / LAST, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise DamagedRunError("not the state of a training", where=out / LAST, got=type(error).__name__) from error
-    if not isinstance(state, dict) or "global_step" not in state:
-        raise DamagedRunError("not the state of a training", where=out / LAST)
+    state = check_state(out / LAST)
     if state["global_step"] >= recipe.updates:
         raise NothingToResumeError("the training is finished", where=out, got=f"{state['global_step']} updates", hint="Raise --updates")
     return meta

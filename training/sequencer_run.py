@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -241,14 +242,15 @@ def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None
     return meta
 
 
-def check_state(file: Path) -> None:
-    """Refuse a trainer's state that was cut short or is something else, before any work."""
+def check_state(file: Path) -> dict[str, Any]:
+    """Return a trainer's state; refuse one that was cut short or is something else, before any work."""
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
         raise DamagedRunError("not the state of a training", where=file, got=type(error).__name__, hint=ANEW) from error
     if not isinstance(state, dict) or not {"state_dict", "optimizer_states", "callbacks", "global_step"} <= state.keys():
         raise DamagedRunError("not the state of a training", where=file, hint=ANEW)
+    return state
 
 
 def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None:

@@ -16,11 +16,8 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +26,8 @@ import soundfile
 from tqdm import tqdm
 
 from training.deaf_workers import deaf_workers
-from training.errors import OptionError, OutputExistsError, OutputFailedError
+from training.errors import OptionError, OutputExistsError
+from training.staging import staged
 from training.synthesis.catalog import TEXTURES
 from training.synthesis.signals import SAMPLE_RATE_HZ
 from training.synthesis.texture import VERSION, Texture
@@ -112,7 +110,7 @@ def make_textures(
     if target == Path.cwd():
         # The folder is renamed into its place whole: whoever stands in the old one would stand in a folder that is gone.
         raise OptionError("the current folder cannot be replaced", where="--out", got=out, hint="Name a folder in it: --out sounds")
-    with _staged(target) as folder:
+    with staged(target, out, "the textures", (soundfile.SoundFileError, BrokenExecutor)) as folder:
         jobs = []
         for texture in textures:
             (folder / texture.name).mkdir()
@@ -212,26 +210,6 @@ def _checked(seed: int, clips_per_class: int, seconds: float, classes: Sequence[
     if not names or len(set(names)) < len(names):
         raise OptionError("each texture is named once", where="--classes", got=",".join(names) or "none", allowed=", ".join(TEXTURES))
     return [texture for texture in TEXTURES.values() if texture.name in names]
-
-
-@contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """Give a folder beside `out` to fill, and put it in `out`'s place if that went well; otherwise nothing of it stays."""
-    staging = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part"))
-        inner = staging / out.name
-        inner.mkdir()
-        yield inner
-        if out.exists():
-            out.rmdir()
-        inner.rename(out)
-    except (OSError, soundfile.SoundFileError, BrokenExecutor) as error:
-        raise OutputFailedError("the textures could not be written", where=out, got=str(error), hint="Nothing was left behind") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _made(jobs: Sequence[Job], workers: int) -> Iterator[None]:

@@ -14,12 +14,8 @@ import hashlib
 import json
 import math
 import os
-import shutil
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +26,7 @@ from numpy.typing import NDArray
 from training.audio_folder import is_folder
 from training.data_errors import DamagedDatasetError, MissingDatasetError
 from training.errors import OptionError, OutputExistsError, OutputFailedError
+from training.staging import staged
 
 __all__ = [
     "SPLITS",
@@ -164,7 +161,7 @@ def write_dataset(out: Path, dataset: TokenDataset) -> TokenDataset:
     codes = np.concatenate([clip.codes for clip in dataset.clips], axis=1).astype(np.uint16)  # (K, all steps)
     values = _description(dataset)
     values["key"] = key = _key(values, codes)
-    with _staged(target, out) as folder:
+    with staged(target, out, "the dataset") as folder:
         with (folder / TOKENS).open("wb") as file:
             np.savez_compressed(file, codes=codes)
         text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
@@ -321,24 +318,3 @@ def _number(value: Any) -> float:
 def _check(fits: bool, problem: str) -> None:
     if not fits:
         raise ValueError(problem)
-
-
-@contextmanager
-def _staged(target: Path, out: Path) -> Iterator[Path]:
-    """Give a folder beside the target to fill, and put it in its place if that went well; otherwise nothing of it stays."""
-    staging = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-        inner = staging / target.name
-        inner.mkdir()
-        yield inner
-        if target.exists():
-            target.rmdir()
-        inner.rename(target)
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise OutputFailedError("the dataset could not be written", where=out, got=got, hint="Nothing was left behind") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
