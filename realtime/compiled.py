@@ -16,15 +16,16 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_KERNEL_FOLDERS = ("kernels", "voices")
+# The last holds numbers that kernels take from it when they are compiled.
+_KERNEL_SOURCES = ("kernels/*.py", "voices/*.py", "descriptors/*.py", "../patches/descriptors.py")
 
 
 def kernel_hash() -> str:
     """Hash of every source file a kernel may be in."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for folder in _KERNEL_FOLDERS:
-        for path in sorted((here / folder).glob("*.py")):
+    for pattern in _KERNEL_SOURCES:
+        for path in sorted(here.glob(pattern)):
             digest.update(path.name.encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

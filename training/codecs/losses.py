@@ -5,11 +5,12 @@ It knows sound only, no codec.
 
 import warnings
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from training.one_librosa import librosa
 
 __all__ = ["MEL_SCALES", "SpectralFeatures", "energy_distance", "level_distance", "log_mel_distance", "roughness_distance"]
 

@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+
+from training.one_librosa import librosa
 
 __all__ = ["level_db", "mel_bands", "nearest_power_of_two", "power_spectra", "to_db"]
 
