@@ -23,7 +23,8 @@ class PythonCallbackOutput:
         self.name = f"{compiled.name}, Python callback"
         self.sample_rate_hz = compiled.sample_rate_hz
         self.block_frames = compiled.block_frames
-        self.latency_s = 0.0
+        self.latency_s = self.input_latency_s = 0.0
+        self.input_name = self.notice = ""
 
     def start(self, block: Any) -> None:
         """Open and start."""
@@ -35,7 +36,7 @@ class PythonCallbackOutput:
         def callback(out: np.ndarray, frames: int, when: Any, status: Any) -> None:
             if status.output_underflow:
                 block.words[at.W_DEVICE_XRUNS] += 1
-            timed_mix(block.words, block.floats, out)
+            timed_mix(block.words, block.floats, np.zeros(0, np.float32), out)
 
         self._stream = sounddevice.OutputStream(
             samplerate=self.sample_rate_hz,
@@ -59,7 +60,8 @@ class PythonNullOutput:
         self.name = "null, Python callback"
         self.sample_rate_hz = compiled.sample_rate_hz
         self.block_frames = compiled.block_frames
-        self.latency_s = 0.0
+        self.latency_s = self.input_latency_s = 0.0
+        self.input_name = self.notice = ""
         self._stop = threading.Event()
 
     def start(self, block: Any) -> None:
@@ -72,7 +74,7 @@ class PythonNullOutput:
             out = np.zeros((self.block_frames, 2), np.float32)
             due = time.perf_counter()
             while not self._stop.is_set():
-                timed_mix(block.words, block.floats, out)
+                timed_mix(block.words, block.floats, np.zeros(0, np.float32), out)
                 due += period_s
                 now = time.perf_counter()
                 if due > now:

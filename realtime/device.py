@@ -1,51 +1,38 @@
-"""Where the sound goes: a PortAudio device by name, or `null`, which paces the same callback without sound hardware.
+"""Where the sound goes and comes from: a PortAudio stream, or `null`, which paces the same callback without sound hardware.
 
-It knows the shared block's address and the compiled callback, not decks.
+It knows the shared block's address and the compiled callback, not decks. Input and output are one stream with one callback.
 """
 
 import atexit
-import re
-import sys
 import threading
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from realtime.errors import DeviceError, PortAudioMissingError, RateRefusedError, UnknownDeviceError
+from realtime.device_list import DEFAULT_INPUT, NULL_DEVICE, DeviceInfo, find_device, find_input, portaudio
+from realtime.errors import DeviceError, InputDeviceError, RateRefusedError
 from realtime.kernels import callback
 from realtime.kernels import layout as at
 from realtime.shared import SharedBlock
 
-NULL_DEVICE = "null"
 NULL_RATE_HZ = 44_100
 NULL_BLOCK_FRAMES = 256
-INSTALL_PORTAUDIO = {
-    "linux": "install it: sudo apt-get install libportaudio2 (Debian, Ubuntu) or your system's PortAudio package",
-    "darwin": "reinstall sounddevice: pip install --force-reinstall sounddevice",
-    "win32": "reinstall sounddevice: pip install --force-reinstall sounddevice",
-}
-
-
-@dataclass(frozen=True)
-class DeviceInfo:
-    """One output device as the system lists it."""
-
-    index: int
-    name: str
-    system: str
-    channels: int
-    default_rate_hz: int
-    is_default: bool
+MAX_INPUT_CHANNELS = 2
+"""More are not opened: the two are averaged to one."""
 
 
 class Output(Protocol):
-    """An opened output. Thread: control; the callback runs on the output's own thread between `start` and `stop`."""
+    """An opened output, with an input where one was asked for. Thread: control; the callback runs between `start` and `stop`."""
 
     name: str
     sample_rate_hz: int
     block_frames: int
     latency_s: float
+    input_name: str
+    """Empty: no input."""
+    input_latency_s: float
+    notice: str
+    """What the performer should know after `start`; empty: nothing."""
 
     def start(self, block: SharedBlock) -> None:
         """Call the mixer for every block from now on."""
@@ -55,68 +42,6 @@ class Output(Protocol):
 
     def abandon(self, limit_s: float) -> bool:
         """Close a device that has stopped calling, which may never return; true when it will certainly not call again."""
-
-
-def _portaudio() -> Any:
-    try:
-        import sounddevice
-    except OSError:
-        raise PortAudioMissingError(
-            "the PortAudio library is not installed", hint=INSTALL_PORTAUDIO.get(sys.platform, "install PortAudio")
-        ) from None
-    return sounddevice
-
-
-def output_devices() -> list[DeviceInfo]:
-    """Every output device of the system, in its order.
-
-    Raises
-    ------
-    PortAudioMissingError — the library is not installed.
-    """
-    sounddevice = _portaudio()
-    systems = [api["name"] for api in sounddevice.query_hostapis()]
-    default = sounddevice.default.device[1]
-    if default < 0:
-        default = next((api["default_output_device"] for api in sounddevice.query_hostapis() if api["default_output_device"] >= 0), -1)
-    return [
-        DeviceInfo(
-            index=i,
-            name=device["name"],
-            system=systems[device["hostapi"]],
-            channels=device["max_output_channels"],
-            default_rate_hz=round(device["default_samplerate"]),
-            is_default=i == default,
-        )
-        for i, device in enumerate(sounddevice.query_devices())
-        if device["max_output_channels"] >= at.CHANNELS
-    ]
-
-
-def find_device(name: str | None) -> DeviceInfo:
-    """The device whose name is, or contains, `name` (any case), or whose number it is; None: the system's default.
-
-    Raises
-    ------
-    UnknownDeviceError — none or several.
-    DeviceError — the system has no stereo output at all.
-    """
-    devices = output_devices()
-    if not devices:
-        raise DeviceError(
-            "this system has no stereo audio output", hint="start your audio system (JACK, PipeWire), or play with --device null"
-        )
-    if name is None:
-        return next((device for device in devices if device.is_default), devices[0])
-    exact = [d for d in devices if d.name == name or (re.fullmatch(r"\d+", name) and d.index == int(name))]
-    matches = exact or [d for d in devices if name.lower() in d.name.lower()]
-    if len(matches) != 1:
-        raise UnknownDeviceError(
-            "several devices have this name" if matches else "no output device has this name",
-            got=name,
-            allowed=", ".join(f"{d.index}: {d.name}" for d in (matches or devices)) + f", {NULL_DEVICE}",
-        )
-    return matches[0]
 
 
 class PortAudioOutput:
@@ -135,8 +60,13 @@ class PortAudioOutput:
     """
 
     def __init__(self, device: DeviceInfo, sample_rate_hz: int | None, block_frames: int | None) -> None:
-        self._sounddevice = _portaudio()
+        self._sounddevice = portaudio()
         self._device = device
+        self._source: DeviceInfo | None = None
+        self._must_hear = False
+        self.input_name = ""
+        self.input_latency_s = 0.0
+        self.notice = ""
         self._stream: Any = None
         self._closing: threading.Thread | None = None
         self.name = f"{device.name} ({device.system})"
@@ -157,38 +87,85 @@ class PortAudioOutput:
                 ) from None
             raise DeviceError(f"device {self.name} did not open", got=str(error)) from None
 
+    def hear(self, name: str) -> None:
+        """Take an input into the stream; call before `start`. `DEFAULT_INPUT` is done without where it cannot be had, and `notice` says so.
+
+        Raises
+        ------
+        UnknownDeviceError, InputDeviceError — an input asked for by name cannot be had beside this output, or not at its rate.
+        """
+        if name == NULL_DEVICE:
+            self.input_name = NULL_DEVICE
+            return
+        self._must_hear = name != DEFAULT_INPUT
+        try:
+            source = find_input(name, self._device)
+            channels = min(source.channels, MAX_INPUT_CHANNELS)
+            self._sounddevice.check_input_settings(device=source.index, channels=channels, dtype="float32", samplerate=self.sample_rate_hz)
+        except self._sounddevice.PortAudioError as error:
+            self._go_deaf(f"input device {source.name} does not open at {self.sample_rate_hz} Hz, the output's rate", str(error))
+        except DeviceError as error:
+            self._go_deaf(error.what, "")
+        else:
+            self._source = source
+            self.input_name = f"{source.name} ({source.system})"
+
+    def _go_deaf(self, reason: str, got: str) -> None:
+        """Do without an input, or refuse to where one was asked for by name."""
+        if self._must_hear:
+            raise InputDeviceError(reason, got=got, hint="python -m realtime devices lists the inputs; leave out --input to play without")
+        self._source = None
+        self.input_name = ""
+        self.notice = f"playing without an input: {reason}{f' ({got})' if got else ''}"
+
     def start(self, block: SharedBlock) -> None:
         """Open the stream and start it; see `Output.start`."""
         sounddevice = self._sounddevice
-        base = sounddevice._StreamBase  # documented as the base class for authors of stream classes
-        ffi = sounddevice._ffi
+        try:
+            try:
+                self._open(block)
+            except sounddevice.PortAudioError as error:
+                self.stop()
+                if self._source is None:
+                    raise
+                self._go_deaf(f"input device {self.input_name} did not start together with output {self.name}", str(error))
+                self._open(block)
+        except sounddevice.PortAudioError as error:
+            self.stop()
+            raise DeviceError(f"device {self.name} did not start", got=str(error), hint="is another program using it?") from None
+        if self._source is None:
+            self.latency_s = float(self._stream.latency)
+        else:
+            self.input_latency_s, self.latency_s = (float(latency_s) for latency_s in self._stream.latency)
+
+    def _open(self, block: SharedBlock) -> None:
+        base = self._sounddevice._StreamBase  # documented as the base class for authors of stream classes
+        ffi = self._sounddevice._ffi
 
         class CompiledStream(base):  # type: ignore[misc, valid-type]
-            """An output stream that calls machine code."""
+            """A stream that calls machine code."""
 
             def __init__(self, **settings: Any) -> None:
                 super().__init__(
-                    kind="output",
                     callback=ffi.cast("PaStreamCallback*", callback.stream_callback.address),
                     wrap_callback=None,
                     userdata=ffi.cast("void*", block.address),
                     **settings,
                 )
 
-        try:
-            self._stream = CompiledStream(
-                samplerate=self.sample_rate_hz,
-                blocksize=self.block_frames,
-                device=self._device.index,
-                channels=at.CHANNELS,
-                dtype="float32",
-                latency="low",
-            )
-            self._stream.start()
-        except sounddevice.PortAudioError as error:
-            self.stop()
-            raise DeviceError(f"device {self.name} did not start", got=str(error), hint="is another program using it?") from None
-        self.latency_s = float(self._stream.latency)
+        source = self._source
+        heard = min(source.channels, MAX_INPUT_CHANNELS) if source else 0
+        block.words[at.W_INPUT_CHANNELS] = heard or (1 if self.input_name else 0)
+        self._stream = CompiledStream(
+            samplerate=self.sample_rate_hz,
+            blocksize=self.block_frames,
+            dtype="float32",
+            latency="low",
+            kind="duplex" if source else "output",
+            device=(source.index, self._device.index) if source else self._device.index,
+            channels=(heard, at.CHANNELS) if source else at.CHANNELS,
+        )
+        self._stream.start()
 
     def stop(self) -> None:
         """See `Output.stop`."""
@@ -212,6 +189,9 @@ class NullOutput:
 
     def __init__(self, sample_rate_hz: int | None, block_frames: int | None) -> None:
         self.name = NULL_DEVICE
+        self.input_name = ""
+        self.input_latency_s = 0.0
+        self.notice = ""
         self.sample_rate_hz = sample_rate_hz or NULL_RATE_HZ
         self.block_frames = block_frames or NULL_BLOCK_FRAMES
         self.latency_s = self.block_frames / self.sample_rate_hz
@@ -220,6 +200,7 @@ class NullOutput:
 
     def start(self, block: SharedBlock) -> None:
         """See `Output.start`."""
+        block.words[at.W_INPUT_CHANNELS] = 1 if self.input_name else 0
         out = np.zeros((self.block_frames, at.CHANNELS), np.float32)
         scratch = np.zeros(2, np.int64)
         self._stop[0] = 0
@@ -239,17 +220,39 @@ class NullOutput:
         self.stop()
         return True
 
+    def hear(self, name: str) -> None:
+        """Hear silence.
 
-def choose_output(name: str | None, sample_rate_hz: int | None, block_frames: int | None) -> tuple[Output, str]:
+        Raises
+        ------
+        InputDeviceError — a real input was asked for by name.
+        """
+        if name not in (NULL_DEVICE, DEFAULT_INPUT):
+            raise InputDeviceError(
+                f"output {NULL_DEVICE} has no input devices", got=name, allowed=f"{NULL_DEVICE}, {DEFAULT_INPUT}: silence"
+            )
+        self.input_name = NULL_DEVICE
+
+
+def choose_output(
+    name: str | None, sample_rate_hz: int | None, block_frames: int | None, input_name: str | None = None
+) -> tuple[Output, str]:
     """The output to play through, and a notice for the performer (empty when there is nothing to say).
 
     Where nobody asked for a device and none can be had, the show goes on with `null` and says what to install. A device asked for by name
-    is never replaced by another.
+    is never replaced by another, an input neither; the default input is done without where it cannot be had.
 
     Raises
     ------
-    UnknownDeviceError, RateRefusedError, DeviceError — the device asked for cannot be had.
+    UnknownDeviceError, RateRefusedError, DeviceError — the device or input asked for cannot be had.
     """
+    output, notice = _output(name, sample_rate_hz, block_frames)
+    if input_name is not None:
+        output.hear(input_name)
+    return output, " ".join(text for text in (notice, output.notice) if text)
+
+
+def _output(name: str | None, sample_rate_hz: int | None, block_frames: int | None) -> tuple["PortAudioOutput | NullOutput", str]:
     if name == NULL_DEVICE:
         return NullOutput(sample_rate_hz, block_frames), ""
     try:

@@ -15,7 +15,7 @@ import numpy as np
 from patches.errors import PatchError
 from patches.library import available
 from patches.reader import read_manifest
-from realtime.device import output_devices
+from realtime.device_list import DeviceInfo, input_devices, output_devices
 from realtime.errors import DeviceError, StageError
 from realtime.lead import choose_lead
 from realtime.stream import VoiceStream, default_controls
@@ -28,7 +28,7 @@ _RUNTIMES = ("onnxruntime-gpu", "onnxruntime")
 
 
 def device_lines() -> Iterator[str]:
-    """One line per output device; the default is marked.
+    """One line per output device, then one per input device; the defaults are marked.
 
     Raises
     ------
@@ -37,10 +37,16 @@ def device_lines() -> Iterator[str]:
     devices = output_devices()
     if not devices:
         yield "no stereo output device: start JACK or PipeWire, or play with --device null"
-    for device in devices:
-        mark = "*" if device.is_default else " "
-        yield f"{mark} {device.index:3d}  {device.name}  [{device.system}]  {device.channels} channels, {device.default_rate_hz} Hz"
+    yield from (_device_line(device) for device in devices)
     yield "    null  no sound hardware, paced by the clock"
+    yield "inputs, each beside an output of the same system:"
+    yield from (_device_line(device) for device in input_devices())
+    yield "    null  silence"
+
+
+def _device_line(device: DeviceInfo) -> str:
+    mark = "*" if device.is_default else " "
+    return f"{mark} {device.index:3d}  {device.name}  [{device.system}]  {device.channels} channels, {device.default_rate_hz} Hz"
 
 
 def doctor_lines() -> Iterator[str]:

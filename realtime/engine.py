@@ -17,15 +17,19 @@ from patches.reader import read_manifest
 from realtime import commands as do
 from realtime.controls import DECK_CONTROLS, check_patch_values, decibels, ids, set_deck, set_master
 from realtime.controls import find as find_control
+from realtime.corpora import check_options
 from realtime.deck import Deck
-from realtime.device import NULL_DEVICE, NullOutput, Output, choose_output
-from realtime.errors import EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.device import NullOutput, Output, choose_output
+from realtime.device_list import NULL_DEVICE
+from realtime.errors import CorpusError, EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.input_watch import InputWatch
 from realtime.job import Job
 from realtime.kernels import layout as at
 from realtime.pool import Pool
 from realtime.priority import raise_audio_thread
 from realtime.shared import SharedBlock
 from realtime.snapshot import Snapshot
+from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 from realtime.worker import connections
 
 POLL_S = 0.02
@@ -50,6 +54,8 @@ class EngineConfig:
     block_frames: int | None = None
     lead_frames: int | None = None
     seed: int = 0
+    input: str | None = None
+    """None: no input; `default`: the output's own or its system's default, done without where there is none; else by name or number."""
 
 
 class Engine:
@@ -75,6 +81,7 @@ class Engine:
         self.notice = ""
         self.audio_priority = ""
         self._output: Output | None = None
+        self._input_watch: InputWatch | None = None
         self._block: SharedBlock | None = None
         self._decks: list[Deck] = []
         self._pool: Pool | None = None
@@ -100,7 +107,7 @@ class Engine:
     def start(self) -> None:
         """Open the device and begin to mix; decks are silent until something is loaded."""
         config = self.config
-        output, self.notice = choose_output(config.device, config.sample_rate_hz, config.block_frames)
+        output, self.notice = choose_output(config.device, config.sample_rate_hz, config.block_frames, config.input)
         self._output = output
         try:
             self._open(output, config)
@@ -119,6 +126,11 @@ class Engine:
         for deck in self._decks:
             deck.set_lead(config.lead_frames)
         output.start(self._block)
+        # An input can turn out not to start only here.
+        self.notice = self.notice or output.notice
+        if output.input_name:
+            self._input_watch = InputWatch(self._block)
+            self._input_watch.start()
         self._thread = threading.Thread(target=self._watch, name="engine", daemon=True)
         self._thread.start()
 
@@ -138,6 +150,7 @@ class Engine:
         ------
         UnknownDeckError, UnknownControlError, SettingError — no such deck or control, or a value out of range.
         PatchError — the patch to load is unknown or not valid.
+        CorpusError, ClipError — the patch cannot be given these corpora, or this prime.
         """
         if isinstance(command, do.SetControl):
             self._set_control(command)
@@ -146,10 +159,17 @@ class Engine:
         if isinstance(command, do.Load):
             folder = find(command.patch)
             manifest = read_manifest(folder)
-            job = Job(folder, manifest, command.seed, check_patch_values(deck.number, manifest, command.controls))
+            options = check_options(f"deck {deck.number + 1}", manifest, command.corpora, command.prime)
+            job = Job(folder, manifest, command.seed, check_patch_values(deck.number, manifest, command.controls), options=options)
             # At once, so that whoever asked can set the patch's controls without waiting for it to load.
             deck.announced = manifest
             self._queue.put(partial(deck.load, job))
+        elif isinstance(command, do.SetCorpora):
+            if deck.announced is None:
+                raise CorpusError(f"deck {deck.number + 1} is empty", hint="load a patch first")
+            # A patch without a corpus has no own one to go back to either.
+            options = check_options(f"deck {deck.number + 1}", deck.announced, command.corpora or (CorpusChoice(OWN_CORPUS),))
+            self._queue.put(partial(deck.set_corpora, options.corpora if command.corpora else ()))
         elif isinstance(command, do.Unload):
             self._queue.put(deck.unload)
         elif isinstance(command, do.Reset):
@@ -212,6 +232,15 @@ class Engine:
             silent=float(floats[at.F_RUN_NOW]) == 0.0,
             spare_ready=self._pool.ready if self._pool else False,
             decks=tuple(deck.snapshot(output.latency_s if output else 0.0) for deck in self._decks),
+            input_name=output.input_name if output else "",
+            input_peak_db=decibels(float(floats[at.F_INPUT_PEAK])),
+            input_rms_db=decibels(math.sqrt(float(floats[at.F_INPUT_SQUARE]))),
+            input_guarded=float(floats[at.F_INPUT_OPEN]) == 0.0,
+            input_guards=self._input_watch.trips if self._input_watch else 0,
+            # What a device reports can leave out that a block has to be full before it is handed over.
+            input_latency_ms=1000.0 * max(output.input_latency_s, block_frames / rate) if output and output.input_name else 0.0,
+            input_overflows=int(words[at.W_INPUT_OVERFLOWS]),
+            input_nonfinite=int(words[at.W_INPUT_NONFINITE]),
         )
 
     # --- the engine's thread ------------------------------------------------------------------------------------------------
@@ -261,11 +290,14 @@ class Engine:
         self._device_watched_s = time.monotonic()
         if let_go or now - self._called_s > GIVE_UP_DEVICE_S:
             self._called_s = self._device_watched_s
-            self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE} until Starling is started again"
+            deaf = " and hearing silence" if output.input_name else ""
+            self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE}{deaf} until Starling is started again"
             replacement = NullOutput(self.block.sample_rate_hz, output.block_frames or int(self.block.words[at.W_BLOCK_FRAMES]))
             # The new thread has a priority of its own to ask for.
             self.block.words[at.W_THREAD_ID] = 0
             self.audio_priority = ""
+            if output.input_name:
+                replacement.hear(NULL_DEVICE)
             replacement.start(self.block)
             self._output = replacement
 
@@ -296,6 +328,9 @@ class Engine:
         if self._thread is not None:
             self._thread.join(2.0)
             self._thread = None
+        if self._input_watch is not None:
+            self._input_watch.stop()
+            self._input_watch = None
         if self._output is not None:
             self._output.stop()
         for deck in self._decks:

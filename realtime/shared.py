@@ -88,6 +88,8 @@ class SharedBlock:
         words[at.W_RAMP_FRAMES] = round(GAIN_RAMP_S * sample_rate_hz)
         words[at.W_RUN] = 1
         floats[at.F_MASTER_GAIN] = 1.0
+        floats[at.F_INPUT_GAIN] = floats[at.F_INPUT_NOW] = 1.0
+        floats[at.F_INPUT_OPEN] = floats[at.F_INPUT_OPEN_NOW] = 1.0
         for deck in range(at.MAX_DECKS):
             words[at.deck_words(deck) + at.D_ACTIVE] = -1
             words[at.deck_words(deck) + at.D_LEAD_FRAMES] = 1

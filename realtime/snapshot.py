@@ -27,6 +27,10 @@ class DeckSnapshot:
     priority: str
     latency_ms: float
     pid: int
+    note: str = ""
+    """What the voice said lately: nothing is wrong, but the performer should know."""
+    corpora: tuple[str, ...] = ()
+    """Folders of the corpora that play; none: the patch's own."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,18 @@ class Snapshot:
     silent: bool
     spare_ready: bool
     decks: tuple[DeckSnapshot, ...]
+    input_name: str = ""
+    """Empty: the stage has no input."""
+    input_peak_db: float = -120.0
+    """Before the feedback guard: what comes in is seen also while it is muted."""
+    input_rms_db: float = -120.0
+    input_guarded: bool = False
+    """The feedback guard has muted the input."""
+    input_guards: int = 0
+    """Times it has done so."""
+    input_latency_ms: float = 0.0
+    input_overflows: int = 0
+    input_nonfinite: int = 0
 
     @property
     def underruns(self) -> int:

@@ -33,14 +33,31 @@ def short_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
 
 def status_line(snapshot: Snapshot, width: int) -> str:
     """The whole stage in one line of at most `width` characters."""
+    rate = snapshot.sample_rate_hz
+    line = " │ ".join([_head(snapshot) + _input(snapshot), *(deck_text(deck, rate) for deck in snapshot.decks)])
+    if len(line) > width:
+        line = " │ ".join([_head(snapshot) + _short_input(snapshot), *(short_text(deck, rate) for deck in snapshot.decks)])
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _head(snapshot: Snapshot) -> str:
     head = f"{snapshot.clock_frames / snapshot.sample_rate_hz:7.1f} s  {meter(snapshot.peak_db[0])}{meter(snapshot.peak_db[1])} "
     head += f"{max(snapshot.rms_db):5.1f} dB"
-    if snapshot.device_xruns:
-        head += f"  device xruns {snapshot.device_xruns}"
-    line = " │ ".join([head, *(deck_text(deck, snapshot.sample_rate_hz) for deck in snapshot.decks)])
-    if len(line) > width:
-        line = " │ ".join([head, *(short_text(deck, snapshot.sample_rate_hz) for deck in snapshot.decks)])
-    return line if len(line) <= width else line[: width - 1] + "…"
+    return f"{head}  device xruns {snapshot.device_xruns}" if snapshot.device_xruns else head
+
+
+def _input(snapshot: Snapshot) -> str:
+    """Level of the live input, and whether anybody may hear it; nothing where there is none."""
+    if not snapshot.input_name:
+        return ""
+    muted = " input hears the output: muted" if snapshot.input_guarded else ""
+    return f"  in {meter(snapshot.input_peak_db)} {snapshot.input_rms_db:5.1f} dB{muted}"
+
+
+def _short_input(snapshot: Snapshot) -> str:
+    if not snapshot.input_name:
+        return ""
+    return "  in muted" if snapshot.input_guarded else f"  in {meter(snapshot.input_peak_db)}"
 
 
 def summary(snapshot: Snapshot) -> list[str]:
@@ -49,6 +66,11 @@ def summary(snapshot: Snapshot) -> list[str]:
         f"played {snapshot.clock_frames / snapshot.sample_rate_hz:.1f} s on {snapshot.device}: {snapshot.underruns} underruns, "
         f"{snapshot.device_xruns} device xruns, longest callback {100 * snapshot.callback_share:.0f} % of a block"
     ]
+    if snapshot.input_name:
+        lines.append(
+            f"input: {snapshot.input_name}, {snapshot.input_overflows} overflows, {snapshot.input_nonfinite} non-finite, "
+            f"muted {snapshot.input_guards} times because it heard the output"
+        )
     lines += [
         f"deck {deck.number + 1}: {deck.patch}, {deck.restarts} restarts, {deck.late_steps} late steps, "
         f"longest step {deck.step_max_ms:.1f} ms"

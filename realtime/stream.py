@@ -11,14 +11,14 @@ from patches.manifest import Manifest
 from realtime.kernels.layout import CHANNELS, MAX_CONTROLS
 from realtime.kernels.views import Floats
 from realtime.resample import StreamResampler
-from realtime.voices.voice import Voice
+from realtime.voices.voice import Voice, listener
 
 JOIN_FRAMES = 512
 """Cross-fade inside the stream where the voice starts anew (reset, seed, a fault): 12 ms at 44.1 kHz."""
 
 
 class VoiceStream:
-    """Steps a voice and delivers stereo frames at another rate.
+    """Steps a voice and delivers stereo frames at another rate; a voice that listens gets the live input at its own.
 
     Parameters
     ----------
@@ -27,6 +27,7 @@ class VoiceStream:
     manifest : Manifest
         Controls and their smoothing.
     output_hz : int
+        The device's rate, that of the input too.
 
     Thread
     ------
@@ -38,6 +39,8 @@ class VoiceStream:
         self._replaced = 0
         self._seed = 0
         self._resampler = StreamResampler(voice.sample_rate_hz, output_hz, CHANNELS)
+        self._listener = listener(voice)
+        self._ear = StreamResampler(output_hz, voice.sample_rate_hz, 1)
         self._step = np.zeros((voice.step_frames, voice.channels), np.float32)
         self._spare = np.zeros_like(self._step)
         self._stereo = np.zeros((voice.step_frames, CHANNELS), np.float32)
@@ -72,9 +75,15 @@ class VoiceStream:
         self._seed = seed
         self.voice.reset(seed)
         self._resampler.reset()
+        self._ear.reset()
         self._fresh = True
 
-    def next(self, controls: Floats, frozen: bool) -> Floats:
+    @property
+    def listens(self) -> bool:
+        """Whether the voice hears the live input."""
+        return self._listener is not None
+
+    def next(self, controls: Floats, frozen: bool, heard: Floats | None = None) -> Floats:
         """The frames of the next step.
 
         Parameters
@@ -82,6 +91,8 @@ class VoiceStream:
         controls : float32 array, shape (>= n,)
             Targets of the patch's controls in manifest order; a value that is not finite is ignored, one out of range held at its limit.
         frozen : bool
+        heard : float32 array, shape (T,), optional
+            Live input since the last call, mono, at the device's rate; any T.
 
         Returns
         -------
@@ -89,14 +100,16 @@ class VoiceStream:
             Valid until the next call. Empty while the resampler fills.
         """
         self._smooth(controls)
+        self._listen(heard)
         self.voice.step(self._controls, frozen, self._step)
         if not np.isfinite(self._step).all():
             self._replace(frozen)
         return self._deliver()
 
-    def restart(self, seed: int, controls: Floats, frozen: bool) -> Floats:
+    def restart(self, seed: int, controls: Floats, frozen: bool, heard: Floats | None = None) -> Floats:
         """As `next`, but the voice starts anew with `seed`, joined to what was playing by an equal-power cross-fade."""
         self._smooth(controls)
+        self._listen(heard)
         self.voice.step(self._controls, frozen, self._spare)
         self._seed = seed
         self.voice.reset(seed)
@@ -108,6 +121,13 @@ class VoiceStream:
         head *= self._fade_in
         head += self._spare[: self._join] * self._fade_out
         return self._deliver()
+
+    def _listen(self, heard: Floats | None) -> None:
+        if self._listener is None or heard is None or not len(heard):
+            return
+        frames = self._ear.push(heard[:, None])[:, 0]
+        if len(frames):
+            self._listener.listen(frames)
 
     def _smooth(self, controls: Floats) -> None:
         given = controls[: self._count]

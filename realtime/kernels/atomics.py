@@ -42,6 +42,17 @@ def store_release(typing_context: Any, array: Any, index: Any, value: Any) -> An
 
 
 @intrinsic
+def fence_acquire(typing_context: Any) -> Any:
+    """Every load before this, of any element, is ordered before every access after it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("acquire")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
 def as_float_pointer(typing_context: Any, pointer: Any) -> Any:
     """The same address as a pointer to float32: the second view of the shared block."""
 

@@ -8,24 +8,27 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from realtime.kernels import layout as at
-from realtime.kernels.atomics import as_float_pointer, load_acquire
+from realtime.kernels.atomics import address_of, as_float_pointer, load_acquire
 from realtime.kernels.clock import now_ns, sleep_us, thread_id
+from realtime.kernels.input import hear
 from realtime.kernels.mixer import mix
 from realtime.kernels.views import FLOATS, WORDS, Floats, Words
 
-_OUTPUT_UNDERFLOW = 0x4  # paOutputUnderflow, portaudio.h
+_INPUT_OVERFLOW = 0x2  # paInputOverflow, portaudio.h
+_OUTPUT_UNDERFLOW = 0x4  # paOutputUnderflow
 _CONTINUE = 0  # paContinue
 _LATE_PERIODS = 8
 
 
-@njit(f"void({WORDS}, {FLOATS}, float32[:, ::1])", cache=True, nogil=True)
-def timed_mix(words: Words, floats: Floats, out: Floats) -> None:
-    """Make the next block and note how long it took. Audio thread."""
+@njit(f"void({WORDS}, {FLOATS}, float32[::1], float32[:, ::1])", cache=True, nogil=True)
+def timed_mix(words: Words, floats: Floats, source: Floats, out: Floats) -> None:
+    """Make the next block, take the input that came with it (`source`, interleaved; empty: none), note how long it took. Audio thread."""
     clock = words[at.W_NOW : at.W_NOW + 2]
     started = now_ns(clock)
     if words[at.W_THREAD_ID] == 0:
         words[at.W_THREAD_ID] = thread_id()
     mix(words, floats, out)
+    hear(words, floats, source, out)
     duration = now_ns(clock) - started
     words[at.W_TIMINGS + words[at.W_CALLBACKS] % at.TIMINGS] = duration
     words[at.W_CALLBACK_MAX_NS] = max(words[at.W_CALLBACK_MAX_NS], duration)
@@ -33,7 +36,7 @@ def timed_mix(words: Words, floats: Floats, out: Floats) -> None:
 
 
 _SIGNATURE = types.int32(
-    types.voidptr,
+    types.CPointer(types.float32),
     types.CPointer(types.float32),
     types.ulong,
     types.voidptr,
@@ -44,13 +47,19 @@ _SIGNATURE = types.int32(
 
 @cfunc(_SIGNATURE, cache=True)
 def stream_callback(source, output, frames, time_info, flags, block):  # type: ignore[no-untyped-def]
-    """PaStreamCallback: `output` is float32 interleaved stereo of `frames`, `block` the address of the shared block."""
+    """PaStreamCallback: `output` is float32 interleaved stereo of `frames`, `block` the address of the shared block.
+
+    `source` is float32 interleaved of as many channels as the block says the input has, or NULL.
+    """
     words = carray(block, at.BLOCK_BYTES // 8, np.int64)
     floats = carray(as_float_pointer(block), at.BLOCK_BYTES // 4, np.float32)
     out = carray(output, (np.intp(frames), at.CHANNELS), np.float32)
     if flags & _OUTPUT_UNDERFLOW:
         words[at.W_DEVICE_XRUNS] += 1
-    timed_mix(words, floats, out)
+    if flags & _INPUT_OVERFLOW:
+        words[at.W_INPUT_OVERFLOWS] += 1
+    heard = carray(source, (np.intp(frames) * words[at.W_INPUT_CHANNELS],), np.float32)
+    timed_mix(words, floats, heard if address_of(heard) != 0 else heard[:0], out)
     return _CONTINUE
 
 
@@ -72,10 +81,11 @@ def pace(words: Words, floats: Floats, out: Floats, stop: Words, scratch: Words)
     """
     frames = out.shape[0]
     rate = words[at.W_SAMPLE_RATE_HZ]
+    silence = np.ravel(out)[:0]
     started = now_ns(scratch)
     blocks = 0
     while load_acquire(stop, 0) == 0:
-        timed_mix(words, floats, out)
+        timed_mix(words, floats, silence, out)
         blocks += 1
         due = started + blocks * frames * 1_000_000_000 // rate
         left = due - now_ns(scratch)

@@ -8,7 +8,7 @@ Values that one side writes and another polls at audio rate stand on cache lines
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = 0x53_54_41_52_4C_49_4E_47  # "STARLING"
 
 MAX_DECKS: Final = 8
@@ -26,6 +26,9 @@ MAX_LEAD_FRAMES: Final = 32_768
 TAP_FRAMES: Final = 524_288
 """Tap ring: 10.9 s at 48 kHz, so that a recording survives a slow disk."""
 TAP_MASK: Final = TAP_FRAMES - 1
+INPUT_FRAMES: Final = 131_072
+"""Input ring: 2.7 s at 48 kHz. Nobody frees it: who reads later than that has missed something, and counts it."""
+INPUT_MASK: Final = INPUT_FRAMES - 1
 PIECE_FRAMES: Final = 512
 """The mixer works in pieces of at most this many frames, whatever the block."""
 TIMINGS: Final = 8_192
@@ -41,6 +44,7 @@ W_RUN: Final = 3  # host: 1 sounds, 0 fades to silence and stays there
 W_FADE_FRAMES: Final = 4  # host: length of a patch cross-fade
 W_RAMP_FRAMES: Final = 5  # host: frames a gain takes from 0 to 1
 W_TAP_ON: Final = 6  # host
+W_INPUT_CHANNELS: Final = 7  # host, before the stream opens: 0 no input, else 1 or 2
 
 W_CLOCK: Final = 1 * _LINE  # callback: frames since the stream opened, the clock of everything
 W_CALLBACKS: Final = 2 * _LINE  # callback, as are the next six
@@ -50,6 +54,9 @@ W_DEVICE_XRUNS: Final = W_CALLBACKS + 4
 W_NONFINITE: Final = W_CALLBACKS + 5
 W_LIMITED: Final = W_CALLBACKS + 6
 W_THREAD_ID: Final = W_CALLBACKS + 7
+W_INPUT_HEAD: Final = 3 * _LINE  # callback: frames of input since the stream opened; as are the next two
+W_INPUT_NONFINITE: Final = W_INPUT_HEAD + 1
+W_INPUT_OVERFLOWS: Final = W_INPUT_HEAD + 2
 W_TAP_HEAD: Final = 4 * _LINE  # callback
 W_TAP_DROPPED: Final = 5 * _LINE  # callback
 W_TAP_TAIL: Final = 6 * _LINE  # the one tap reader
@@ -87,11 +94,18 @@ WORDS_END: Final = W_DECKS + MAX_DECKS * DECK_WORDS
 
 # --- floats ---------------------------------------------------------------------------------------------------------------
 F_MASTER_GAIN: Final = 2 * WORDS_END  # host: linear
+F_INPUT_GAIN: Final = F_MASTER_GAIN + 1  # host: linear
+F_INPUT_OPEN: Final = F_MASTER_GAIN + 2  # host's feedback guard: 1 open, 0 closed
 F_MASTER_NOW: Final = F_MASTER_GAIN + 16  # callback, as are the next ones: the ramped master gain
 F_RUN_NOW: Final = F_MASTER_NOW + 1
 F_ENVELOPE: Final = F_MASTER_NOW + 2
 F_MASTER_PEAK: Final = F_MASTER_NOW + 3  # left, right
 F_MASTER_SQUARE: Final = F_MASTER_NOW + 5  # left, right: smoothed square
+F_INPUT_NOW: Final = F_MASTER_NOW + 7  # the ramped input gain
+F_INPUT_OPEN_NOW: Final = F_MASTER_NOW + 8
+F_INPUT_PEAK: Final = F_MASTER_NOW + 9
+F_INPUT_SQUARE: Final = F_MASTER_NOW + 10  # smoothed square
+F_INPUT_LAST: Final = F_MASTER_NOW + 11  # last finite sample, mono
 F_SCRATCH: Final = F_MASTER_NOW + 16  # callback: two pieces, interleaved stereo
 F_DECKS: Final = F_SCRATCH + 2 * PIECE_FRAMES * CHANNELS
 
@@ -115,7 +129,10 @@ RING_FLOATS: Final = RF_DATA + RING_FRAMES * CHANNELS
 
 DECK_FLOATS: Final = DF_RINGS + RINGS * RING_FLOATS
 F_TAP: Final = F_DECKS + MAX_DECKS * DECK_FLOATS
-FLOATS_END: Final = F_TAP + TAP_FRAMES * CHANNELS
+F_INPUT_HEARD: Final = F_TAP + TAP_FRAMES * CHANNELS  # callback: mono input after gain and guard, for the decks
+F_INPUT_RAW: Final = F_INPUT_HEARD + INPUT_FRAMES  # callback: mono input as it came
+F_INPUT_OUTPUT: Final = F_INPUT_RAW + INPUT_FRAMES  # callback: mono output of the same block
+FLOATS_END: Final = F_INPUT_OUTPUT + INPUT_FRAMES
 
 BLOCK_BYTES: Final = 4 * FLOATS_END
 

@@ -1,4 +1,4 @@
-"""The mixer: one 128-frame block of 1, 2 and 8 decks, and the same sum in NumPy. Run by `make bench`."""
+"""The mixer: one 128-frame block of 1, 2 and 8 decks, of live input, and the same sum in NumPy. Run by `make bench`."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from realtime.kernels import layout as at
 from realtime.kernels import mixer, ring
+from realtime.kernels.input import hear
 from realtime.shared import SharedBlock
 
 BLOCK_FRAMES = 128
@@ -36,6 +37,16 @@ def test_mix(benchmark: BenchmarkFixture, decks: int) -> None:
 
     benchmark.pedantic(lambda: mixer.mix(block.words, block.floats, out), setup=setup, rounds=2_000, warmup_rounds=100)
     assert all(block.words[at.deck_words(deck) + at.D_UNDERRUNS] == 0 for deck in range(decks))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_hear(benchmark: BenchmarkFixture, channels: int) -> None:
+    block = stage(0)
+    block.words[at.W_INPUT_CHANNELS] = channels
+    out = np.zeros((BLOCK_FRAMES, 2), np.float32)
+    source = np.random.default_rng(0).normal(0, 0.1, BLOCK_FRAMES * channels).astype(np.float32)
+    benchmark(lambda: hear(block.words, block.floats, source, out))
+    assert block.words[at.W_INPUT_HEAD] > 0
 
 
 def test_the_sum_of_eight_decks_in_numpy(benchmark: BenchmarkFixture) -> None:

@@ -54,7 +54,16 @@ def test_devices_lists_the_server(jack: dict[str, str]) -> None:
     done = run(jack, "devices")
     assert done.returncode == 0
     assert "[JACK Audio Connection Kit]" in done.stdout
-    assert "48000 Hz" in done.stdout
+    outputs, inputs = done.stdout.split("inputs")
+    for listed in (outputs, inputs):
+        assert "48000 Hz" in listed
+        assert "null" in listed
+
+
+def test_an_unknown_input_is_named_with_those_there_are(jack: dict[str, str]) -> None:
+    done = run(jack, "tiny", "--input", "Moon", "--seconds", "1")
+    assert done.returncode == 2
+    assert "no input device has this name; got Moon; allowed: 0: system, null" in done.stderr
 
 
 def test_a_rate_the_server_refuses_is_named(jack: dict[str, str]) -> None:
@@ -97,7 +106,7 @@ def test_a_server_that_dies_does_not_end_the_show() -> None:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(2.0)
     environment = os.environ | {"JACK_DEFAULT_SERVER": "starling-dies", "JACK_NO_START_SERVER": "1"}
-    play = [sys.executable, "-m", "realtime", "tiny", "--seconds", "6", "--headless"]
+    play = [sys.executable, "-m", "realtime", "tiny", "--input", "default", "--seconds", "6", "--headless"]
     process = subprocess.Popen(play, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     time.sleep(4.0)
     server.kill()
@@ -108,7 +117,7 @@ def test_a_server_that_dies_does_not_end_the_show() -> None:
         process.kill()
     assert process.returncode == 0, error
     assert "playing on system" in out
-    assert "stopped; playing to null" in error
+    assert "stopped; playing to null and hearing silence" in error
     assert "played 6." in out
 
 

@@ -60,6 +60,19 @@ def test_the_line_fits_and_keeps_the_underruns_at_80_columns(width: int) -> None
         assert "u3" in line or "underruns 3" in line
 
 
+def test_the_input_is_shown_and_that_it_hears_the_output() -> None:
+    assert " in " not in status_line(STAGE, 400)
+    hearing = replace(STAGE, input_name="Microphone", input_peak_db=-10.0, input_rms_db=-23.4)
+    assert "in ▆ -23.4 dB" in status_line(hearing, 400)
+    assert "muted" not in status_line(hearing, 400)
+    muted = replace(hearing, input_guarded=True, input_guards=2)
+    assert "input hears the output: muted" in status_line(muted, 400)
+    assert "in muted" in status_line(muted, 80)
+    assert "in ▆ " in status_line(hearing, 80)
+    assert "input: Microphone, 0 overflows, 0 non-finite, muted 2 times because it heard the output" in summary(muted)
+    assert not any(line.startswith("input") for line in summary(STAGE))
+
+
 @pytest.mark.parametrize("state", ["empty", "loading", "failed", "restarting"])
 def test_a_deck_that_does_not_play_says_so(state: str) -> None:
     assert state in status_line(replace(STAGE, decks=(replace(DECK, state=state),)), 400)

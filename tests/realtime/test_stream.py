@@ -140,6 +140,74 @@ def test_a_fault_is_counted_and_heard_neither_as_nan_nor_as_a_click() -> None:
     assert np.abs(np.diff(out[:, 0])).max() < 2.0 * np.abs(np.diff(out[:2_000, 0])).max()
 
 
+class Ear(Ramp):
+    """A voice that listens and notes between which of its steps."""
+
+    listens = True
+
+    def reset(self, seed: int) -> None:
+        super().reset(seed)
+        self.heard: list[np.ndarray] = []
+
+    def listen(self, frames: np.ndarray) -> None:
+        assert frames.dtype == np.float32
+        self.heard.append(frames.copy())
+
+
+@pytest.mark.parametrize("device_hz", [44_100, 48_000, 22_050])
+def test_a_voice_that_listens_gets_the_input_at_its_own_rate_in_any_chunks(device_hz: int) -> None:
+    sound = np.random.default_rng(1).standard_normal(30_000).astype(np.float32)
+    values = default_controls(described())
+    got = []
+    for chunk in (512, 1_000, 30_000):
+        voice = Ear()
+        stream = VoiceStream(voice, described(), device_hz)
+        assert stream.listens
+        stream.start(0)
+        for i in range(0, len(sound), chunk):
+            stream.next(values, False, sound[i : i + chunk])
+        got.append(np.concatenate(voice.heard))
+    whole = soxr.resample(sound, device_hz, 44_100, quality="HQ")
+    tolerance = 1e-6  # measured: 0 to 2e-7
+    for heard in got:
+        assert 0.9 * len(whole) < len(heard) <= len(whole) + 1
+        np.testing.assert_allclose(heard, whole[: len(heard)], atol=tolerance)
+
+
+def test_listening_comes_before_the_step_and_a_fresh_start_forgets() -> None:
+    voice = Ear()
+    stream = VoiceStream(voice, described(), 48_000)
+    order: list[str] = []
+    voice.listen = lambda frames: order.append(f"listen {len(frames) > 0}")  # type: ignore[method-assign]
+    step = voice.step
+    voice.step = lambda *given: order.append("step") or step(*given)  # type: ignore[method-assign, func-returns-value]
+    values, sound = default_controls(described()), np.ones(4_000, np.float32)
+    stream.start(0)
+    stream.next(values, False, sound)
+    stream.next(values, False, None)
+    stream.next(values, False, sound[:0])
+    stream.restart(1, values, False, sound)
+    assert order == ["listen True", "step", "step", "step", "listen True", "step", "step"]
+
+    fresh = []
+    for before in (sound, None):
+        voice = Ear()
+        stream = VoiceStream(voice, described(), 48_000)
+        stream.start(0)
+        stream.next(values, False, before)
+        stream.start(0)
+        stream.next(values, False, 0.5 * sound)
+        fresh.append(np.concatenate(voice.heard))
+    np.testing.assert_array_equal(*fresh)
+
+
+def test_a_voice_that_does_not_listen_is_left_alone() -> None:
+    stream = VoiceStream(Ramp(), described(), 48_000)
+    stream.start(0)
+    assert not stream.listens
+    stream.next(default_controls(described()), False, np.ones(100, np.float32))
+
+
 def test_default_controls_are_those_of_the_manifest() -> None:
     values = default_controls(described())
     assert values.shape == (MAX_CONTROLS,)
