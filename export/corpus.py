@@ -1,32 +1,24 @@
-"""The corpus of a mosaic patch: which seconds of an audio folder go along, their units, and the two files that hold them.
+"""The corpus of a mosaic patch: which seconds of an audio folder go along, and their units.
 
 It does not know models or manifests. What is described is the sound as it is written, 16 bits and all, so whoever describes the file again
 gets the same numbers.
 """
 
-import io
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from export.errors import EmptyCorpusError
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from training.audio_folder import AudioFolder, Clip
-from training.descriptors import HOP_FRAMES, MFCC_COUNT, describe
-from training.sequencer_data import EDGE_ROWS, STD_FLOOR, mono
+from training.corpus_sound import dequantise, quantise
+from training.descriptors import describe
 
-FULL_SCALE = 32768
 # Shorter pieces would be mostly seams: fewer files are taken instead.
 MIN_PIECE_SECONDS = 2.0
-# The shortest stretch with a unit in it wherever it is cut: rows near both cuts describe a silence that the sound does not have.
-SHORTEST_STRETCH = 2 * (EDGE_ROWS + 1) * HOP_FRAMES
-# Frames the sequencer hears before it goes on alone: 1.5 s.
-PRIME_ROWS = 64
-# The weights of MFCCs, their deltas and their second deltas on the squared z-scored distance. The deltas are two thirds of the 39 and only
-# say how the static third moves; at full weight they would outvote it. So the static third decides (57 %), movement chooses among likes.
-GROUP_WEIGHTS = (1.0, 0.5, 0.25)
+NO_LABEL = -1
 
 Array = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -51,19 +43,36 @@ class Corpus:
     sample_rate_hz : int
     spans : tuple of (int, int)
         First and last-plus-one sample in `audio` of each file.
-    descriptors : float32 array, shape (N, 39), raw
+    offsets : tuple of int
+        Of each file, which of its own samples the first of its span is.
+    descriptors : float32 array, shape (N, D), raw
     attributes : float32 array, shape (N, 3)
-    start_frames : int64 array, shape (N,)
+    f0_hz : float32 array, shape (N,)
+        0 where there is no pitch.
+    start_frames, length_frames : int64 array, shape (N,)
     file_index : int32 array, shape (N,)
+    label_index : int16 array, shape (N,)
+        -1 for none.
+    unit_weight : float32 array, shape (N,)
+    labels, files : tuple of str
+    spec : DescriptorSpec
     """
 
     audio: NDArray[np.int16]
     sample_rate_hz: int
     spans: tuple[tuple[int, int], ...]
+    offsets: tuple[int, ...]
     descriptors: Array
     attributes: Array
+    f0_hz: Array
     start_frames: NDArray[np.int64]
+    length_frames: NDArray[np.int64]
     file_index: NDArray[np.int32]
+    label_index: NDArray[np.int16]
+    unit_weight: Array
+    labels: tuple[str, ...]
+    files: tuple[str, ...]
+    spec: DescriptorSpec
 
     @property
     def seconds(self) -> float:
@@ -71,7 +80,12 @@ class Corpus:
         return len(self.audio) / self.sample_rate_hz
 
 
-def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
+def edge_rows(spec: DescriptorSpec) -> int:
+    """Return how many rows near a cut describe a silence that the sound does not have."""
+    return -(-spec.lookahead_frames // spec.hop_frames)
+
+
+def choose_pieces(folder: AudioFolder, seconds: float, spec: DescriptorSpec = DEFAULT_SPEC) -> list[Piece]:
     """Choose which stretches of a folder go into a corpus, evenly over classes and then over files.
 
     Parameters
@@ -80,6 +94,7 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     seconds : float
         At most this much. Where a class or file is shorter than its share, the others get the rest; where a share of every class would be
         too short for a unit, fewer classes are taken.
+    spec : DescriptorSpec
 
     Returns
     -------
@@ -89,7 +104,8 @@ def choose_pieces(folder: AudioFolder, seconds: float) -> list[Piece]:
     budget = int(seconds * folder.sample_rate_hz)
     shortest = int(MIN_PIECE_SECONDS * folder.sample_rate_hz)
     classes = [[clip for clip in folder.clips if clip.class_name == name] for name in folder.class_names]
-    classes = _spread(classes, max(1, budget // SHORTEST_STRETCH))
+    # The shortest stretch with a unit in it wherever it is cut.
+    classes = _spread(classes, max(1, budget // (2 * (edge_rows(spec) + 1) * spec.hop_frames)))
     pieces = []
     for clips, share in zip(classes, fill_evenly([sum(len(clip.audio) for clip in clips) for clips in classes], budget), strict=True):
         chosen = _spread(clips, max(1, share // shortest))
@@ -128,7 +144,7 @@ def fill_evenly(capacities: list[int], budget: int) -> list[int]:
     return shares
 
 
-def build_corpus(pieces: list[Piece], sample_rate_hz: int, crossfade_frames: int) -> Corpus:
+def build_corpus(pieces: list[Piece], sample_rate_hz: int, crossfade_frames: int, spec: DescriptorSpec = DEFAULT_SPEC) -> Corpus:
     """Quantise the pieces, put them behind each other and describe every unit.
 
     Parameters
@@ -137,6 +153,7 @@ def build_corpus(pieces: list[Piece], sample_rate_hz: int, crossfade_frames: int
     sample_rate_hz : int
     crossfade_frames : int
         A unit plays its hop and this much of what follows, so that much must be there.
+    spec : DescriptorSpec
 
     Returns
     -------
@@ -147,88 +164,57 @@ def build_corpus(pieces: list[Piece], sample_rate_hz: int, crossfade_frames: int
     EmptyCorpusError
         No piece is long enough for a unit.
     """
-    audio, spans, rows = [], [], []
+    hop = spec.hop_frames
+    audio, spans, kept, rows = [], [], [], []
     offset = 0
     for piece in pieces:
         samples = quantise(piece.clip.audio[piece.start : piece.stop])
-        described = describe(mono(dequantise(samples)))
-        first, stop = _usable_rows(piece, len(described), crossfade_frames)
+        described = describe(_mono(dequantise(samples)), spec)
+        first, stop = _usable_rows(piece, len(described), crossfade_frames, spec)
         if stop <= first:
             continue
         index = np.arange(first, stop)
-        starts = offset + index * HOP_FRAMES - HOP_FRAMES // 2
-        rows.append((described.frames[index], described.attributes[index], starts, np.full(len(index), len(spans))))
+        starts = offset + index * hop - hop // 2
+        rows.append((described.frames[index], described.attributes[index], described.f0_hz[index], starts, np.full(len(index), len(spans))))
         audio.append(samples)
         spans.append((offset, offset + len(samples)))
+        kept.append(piece)
         offset += len(samples)
     if not rows:
         # From half a hop, because the first row has no sound before it, to the end of the fade.
-        least = HOP_FRAMES + HOP_FRAMES // 2 + crossfade_frames
+        least = hop + hop // 2 + crossfade_frames
         raise EmptyCorpusError("no sound is long enough for one unit", allowed=f"whole files of {least} samples and up")
-    frames, attributes, starts, files = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return Corpus(np.concatenate(audio), sample_rate_hz, tuple(spans), frames, attributes, starts.astype(np.int64), files.astype(np.int32))
+    frames, attributes, f0_hz, starts, files = (np.concatenate(column) for column in zip(*rows, strict=True))
+    labels = tuple(sorted({piece.clip.class_name for piece in kept} - {""}))
+    places = np.array([labels.index(piece.clip.class_name) if piece.clip.class_name else NO_LABEL for piece in kept], np.int16)
+    return Corpus(
+        audio=np.concatenate(audio),
+        sample_rate_hz=sample_rate_hz,
+        spans=tuple(spans),
+        offsets=tuple(piece.start for piece in kept),
+        descriptors=frames,
+        attributes=attributes,
+        f0_hz=f0_hz,
+        start_frames=starts.astype(np.int64),
+        length_frames=np.full(len(starts), hop, np.int64),
+        file_index=files.astype(np.int32),
+        label_index=places[files],
+        unit_weight=np.ones(len(starts), np.float32),
+        labels=labels,
+        files=tuple(piece.clip.path.as_posix() for piece in kept),
+        spec=spec,
+    )
 
 
-def _usable_rows(piece: Piece, rows: int, crossfade_frames: int) -> tuple[int, int]:
+def _mono(audio: Array) -> Array:
+    return audio[:, 0] if audio.shape[1] == 1 else audio.mean(1, dtype=np.float32)
+
+
+def _usable_rows(piece: Piece, rows: int, crossfade_frames: int, spec: DescriptorSpec) -> tuple[int, int]:
     """Return the range of rows that are units: all of the unit is in the piece, and no cut is heard in its description."""
+    hop, edge = spec.hop_frames, edge_rows(spec)
     length = piece.stop - piece.start
     # Row i begins half a hop before its centre i * hop. Rows near a cut describe a silence that the sound does not have.
-    first = 1 if piece.start == 0 else EDGE_ROWS
-    fitting = (length - crossfade_frames - HOP_FRAMES // 2) // HOP_FRAMES + 1
-    return first, min(fitting, rows if piece.stop == len(piece.clip.audio) else rows - EDGE_ROWS)
-
-
-def quantise(audio: Array) -> NDArray[np.int16]:
-    """Return samples as 16 bits. What goes past full scale is turned down as a whole, not clipped."""
-    peak = float(np.abs(audio).max(initial=0.0))
-    scale = (FULL_SCALE - 1) / max(peak, (FULL_SCALE - 1) / FULL_SCALE)
-    return np.rint(audio * np.float32(scale)).astype(np.int16)
-
-
-def dequantise(samples: NDArray[np.int16]) -> Array:
-    """Return 16-bit samples as a reader of the file gets them, in [-1, 1)."""
-    return samples.astype(np.float32) / np.float32(FULL_SCALE)
-
-
-def to_flac(corpus: Corpus) -> bytes:
-    """Return the sound as a 16-bit FLAC file."""
-    written = io.BytesIO()
-    soundfile.write(written, corpus.audio, corpus.sample_rate_hz, format="FLAC", subtype="PCM_16")
-    return written.getvalue()
-
-
-def to_npz(corpus: Corpus, mean: Array, std: Array) -> bytes:
-    """Return the units as the `corpus` file of the patch format.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    mean, std : float32 array, shape (39,)
-        The z-score the sequencer was trained with.
-
-    Returns
-    -------
-    bytes
-        An npz without pickled objects; the same corpus gives the same bytes.
-    """
-    written = io.BytesIO()
-    np.savez_compressed(
-        written,
-        descriptors=corpus.descriptors.astype(np.float32),
-        attributes=corpus.attributes.astype(np.float32),
-        mean=mean.astype(np.float32),
-        std=std.astype(np.float32),
-        attribute_mean=corpus.attributes.mean(0, dtype=np.float64).astype(np.float32),
-        attribute_std=np.maximum(corpus.attributes.std(0, dtype=np.float64), STD_FLOOR).astype(np.float32),
-        start_frames=corpus.start_frames,
-        file_index=corpus.file_index,
-        prime=prime_of(corpus, mean, std),
-        weights=np.repeat(np.array(GROUP_WEIGHTS, dtype=np.float32), MFCC_COUNT),
-    )
-    return written.getvalue()
-
-
-def prime_of(corpus: Corpus, mean: Array, std: Array) -> Array:
-    """Return z-scored frames to warm a sequencer with, (P, 39): the beginning of the file with the most units."""
-    longest = np.flatnonzero(corpus.file_index == np.bincount(corpus.file_index).argmax())[:PRIME_ROWS]
-    return ((corpus.descriptors[longest] - mean) / std).astype(np.float32)
+    first = 1 if piece.start == 0 else edge
+    fitting = (length - crossfade_frames - hop // 2) // hop + 1
+    return first, min(fitting, rows if piece.stop == len(piece.clip.audio) else rows - edge)

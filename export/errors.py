@@ -8,6 +8,7 @@
         ├── SlugError               the slug cannot name a patch
         ├── AudioGoneError          the run's audio folder, or a file of it, is not there
         ├── CorpusChangedError      a file is not the one the run learned from
+        ├── CorpusSpecError         a built corpus is not described as the run's sounds were
         ├── ControlsError           the run's classes and parameters cannot be the controls of a patch
         ├── CodecExportError        the codec cannot be exported so
         ├── OtherCodecError         the codec is not the one the run's tokens were made with
@@ -23,6 +24,7 @@ __all__ = [
     "CodecExportError",
     "ControlsError",
     "CorpusChangedError",
+    "CorpusSpecError",
     "DatasetGoneError",
     "EmptyCorpusError",
     "ExportError",
@@ -48,6 +50,10 @@ class AudioGoneError(ExportError):
 
 class CorpusChangedError(ExportError):
     """A file of the audio folder is not the one the run learned from."""
+
+
+class CorpusSpecError(ExportError):
+    """A built corpus has other descriptors, another hop or rate than the run, so its units could not be found."""
 
 
 class ControlsError(ExportError):

@@ -107,8 +107,8 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) 
         raise CorruptArrayError(file=file, field=where, got="another packing or a password", allowed="stored or deflated, as NumPy writes")
     try:
         with archive.open(member) as stream:
-            header, header_bytes = _read_header(stream)
-            item_bytes, items = _check_header(header, file, where)
+            kind, shape, header_bytes = read_npy_header(stream, file=file, field=where)
+            item_bytes, items = ITEM_BYTES[kind], math.prod(shape)
             read_bytes = header_bytes
             while chunk := stream.read(CHUNK_BYTES):
                 read_bytes += len(chunk)
@@ -117,6 +117,35 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) 
     if read_bytes != header_bytes + item_bytes * items:
         got = f"{read_bytes - header_bytes} bytes of numbers"
         raise CorruptArrayError(file=file, field=where, got=got, allowed=f"{item_bytes * items}, as the header says")
+
+
+def read_npy_header(stream: IO[bytes], *, file: str, field: str) -> tuple[str, tuple[int, ...], int]:
+    """Read the head of a npy file, up to its numbers.
+
+    Parameters
+    ----------
+    stream : binary file
+        At its beginning.
+    file, field : str
+        For the message.
+
+    Returns
+    -------
+    tuple of str, tuple of int, int
+        Type, as in `ITEM_BYTES`, shape, and bytes before the numbers.
+
+    Raises
+    ------
+    PickledArrayError
+        An array of objects: reading it would run code.
+    CorruptArrayError
+        Not an array of plain little-endian numbers, of at most 8 axes.
+    ValueError
+        Not a header at all.
+    """
+    header, header_bytes = _read_header(stream)
+    kind, shape = _check_header(header, file, field)
+    return kind, shape, header_bytes
 
 
 def _read_header(stream: IO[bytes]) -> tuple[object, int]:
@@ -138,16 +167,15 @@ def _read_header(stream: IO[bytes]) -> tuple[object, int]:
     return value, 8 + len(length_field) + length
 
 
-def _check_header(header: object, file: str, where: str) -> tuple[int, int]:
-    """Return bytes per item and number of items of an array of plain numbers."""
+def _check_header(header: object, file: str, where: str) -> tuple[str, tuple[int, ...]]:
+    """Return type and shape of an array of plain numbers."""
     if not isinstance(header, dict) or set(header) != {"descr", "fortran_order", "shape"}:
         raise CorruptArrayError(file=file, field=where, got="another header", allowed="descr, fortran_order and shape")
     kind, shape = header["descr"], header["shape"]
     if "O" in repr(kind):
         raise PickledArrayError(file=file, field=where, got=f"dtype {shown(kind)}", allowed="numbers", hint="save it as float32 or int64")
-    item_bytes = ITEM_BYTES.get(kind) if isinstance(kind, str) else None
-    if item_bytes is None:
+    if not isinstance(kind, str) or kind not in ITEM_BYTES:
         raise CorruptArrayError(file=file, field=where, got=f"dtype {shown(kind)}", allowed=", ".join(ITEM_BYTES))
     if not isinstance(shape, tuple) or len(shape) > 8 or not all(type(n) is int and 0 <= n <= MAX_FILE_BYTES for n in shape):
         raise CorruptArrayError(file=file, field=where, got=f"shape {shown(shape)}", allowed="at most 8 whole numbers")
-    return item_bytes, math.prod(shape)
+    return kind, shape

@@ -5,24 +5,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.corpus import (
-    GROUP_WEIGHTS,
-    MIN_PIECE_SECONDS,
-    PRIME_ROWS,
-    Piece,
-    build_corpus,
-    choose_pieces,
-    dequantise,
-    fill_evenly,
-    prime_of,
-    quantise,
-    to_flac,
-    to_npz,
-)
+from export.corpus import MIN_PIECE_SECONDS, Piece, build_corpus, choose_pieces, fill_evenly
+from export.corpus_arrays import PRIME_ROWS, prime_of, to_flac, to_npz
 from export.errors import EmptyCorpusError
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from training.audio_folder import AudioFolder, Clip, read_audio_folder
-from training.descriptors import ATTRIBUTES, HOP_FRAMES, MFCC_COUNT, NAMES, describe
-from training.sequencer import Sequencer, SequencerStep
+from training.corpus_sound import dequantise, quantise
+from training.corpus_weights import descriptor_weights
+from training.descriptors import ATTRIBUTES, HOP_FRAMES, NAMES, describe
+from training.recipe import read_recipe
+from training.sequencers.build import build_model
 
 RATE_HZ = 44_100
 CROSSFADE = 512
@@ -167,7 +159,16 @@ def test_the_npz_holds_what_the_patch_format_says_and_no_objects(sounds, cache):
         "file_index": ("int32", (units,)),
         "prime": ("float32", (min(PRIME_ROWS, np.bincount(corpus.file_index).max()), 39)),
         "weights": ("float32", (39,)),
+        "f0_hz": ("float32", (units,)),
+        "length_frames": ("int64", (units,)),
+        "label_index": ("int16", (units,)),
+        "unit_weight": ("float32", (units,)),
+        "file_spans": ("int64", (len(corpus.spans), 3)),
+        "labels": ("uint8", (8,)),
+        "files": ("uint8", (arrays["files"].size,)),
     }
+    assert bytes(arrays["labels"]).decode() == "hiss\nhum"
+    assert bytes(arrays["files"]).decode().split("\n") == list(corpus.files)
     assert np.allclose(arrays["attribute_mean"], corpus.attributes.mean(0), rtol=1e-5)
     first = np.flatnonzero(corpus.file_index == np.bincount(corpus.file_index).argmax())[0]
     assert np.allclose(arrays["prime"][0], (corpus.descriptors[first] - mean) / std, atol=1e-5)
@@ -201,16 +202,21 @@ def rows_of(heading):
     return {row[0]: row[1:] for row in rows}
 
 
-def test_the_page_of_the_format_names_every_tensor_and_array():
-    step = SequencerStep(Sequencer(hidden_size=7, layers=2, components=5, head="mixture"))
+def test_the_page_of_the_format_names_every_tensor_of_an_lstm():
+    step = build_model(
+        read_recipe().with_changes(selected_model="LSTM", hidden_size=7, num_layers=2, components=5), DEFAULT_SPEC
+    ).step_form()
     sizes = {"L": 2, "H": 7, "K": 5}
     said = rows_of("The sequencer of a mosaic")
     shapes = step.input_shapes() | step.output_shapes()
     assert list(said) == list(shapes)
     assert {name: tuple(int(sizes.get(n, n)) for n in row[0].split(", ")) for name, row in said.items()} == shapes
+
+
+def test_the_page_of_the_format_names_every_array():
     corpus = build_corpus([Piece(clip("a/0", 1), 0, RATE_HZ)], RATE_HZ, CROSSFADE)
     arrays = np.load(io.BytesIO(to_npz(corpus, corpus.descriptors.mean(0), corpus.descriptors.std(0))), allow_pickle=False)
-    sizes = {"N": len(corpus.start_frames), "P": len(arrays["prime"])}
+    sizes = {"N": len(corpus.start_frames), "P": len(arrays["prime"]), "D": 39, "F": 1, "B": len(b"a"), "E": len(b"a/0")}
     said = rows_of("The corpus of a mosaic")
     assert {name: (row[0], tuple(int(sizes.get(n, n)) for n in row[1].split(", "))) for name, row in said.items()} == {
         name: (str(arrays[name].dtype), arrays[name].shape) for name in arrays
@@ -220,4 +226,25 @@ def test_the_page_of_the_format_names_every_tensor_and_array():
 def test_the_order_of_columns_is_that_of_the_patch_format():
     assert list(NAMES) == [f"{kind}{index}" for kind in ("mfcc", "delta", "delta_delta") for index in range(13)]
     assert ATTRIBUTES == ("loudness", "brightness", "noisiness")
-    assert np.repeat(GROUP_WEIGHTS, MFCC_COUNT).tolist() == [1.0] * 13 + [0.5] * 13 + [0.25] * 13
+    assert descriptor_weights(DEFAULT_SPEC).tolist() == [1.0] * 13 + [0.5] * 13 + [0.25] * 13
+    assert descriptor_weights(DescriptorSpec.parse("f0,delta3,loudness")).tolist() == [1.0, 0.5, 1.0]
+
+
+def test_other_descriptors_and_hops_make_other_units():
+    spec = DescriptorSpec.parse("classic,loudness", hop_frames=512)
+    sound = clip("a/0", 1)
+    corpus = build_corpus([Piece(sound, 0, len(sound.audio))], RATE_HZ, CROSSFADE, spec)
+    assert corpus.descriptors.shape[1] == 6
+    assert (corpus.length_frames == 512).all()
+    assert corpus.start_frames[0] == 512 - 256
+    assert (np.diff(corpus.start_frames) == 512).all()
+
+
+def test_labels_files_and_offsets_say_where_a_unit_is_from():
+    clips = [clip("b/0", 4, seed=1), clip("a/1", 4, seed=2), clip("2", 4, seed=3)]
+    corpus = build_corpus(choose_pieces(folder_of(*clips), 6.0), RATE_HZ, CROSSFADE)
+    assert (corpus.labels, corpus.files) == (("a", "b"), ("2", "a/1", "b/0"))
+    assert [corpus.label_index[corpus.file_index == file][0] for file in range(3)] == [-1, 0, 1]
+    by_name = {piece.path.as_posix(): piece for piece in clips}
+    for (first, last), offset, name in zip(corpus.spans, corpus.offsets, corpus.files, strict=True):
+        assert np.array_equal(corpus.audio[first:last], quantise(by_name[name].audio[offset : offset + last - first]))
