@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.quiet import quiet_loggers, quiet_torch, quiet_torchscript
-from training.sequencer import SequencerStep
+from training.sequencers.steps import StepForm
 
 # The opset torch's exporter writes without a conversion, and old enough for every onnxruntime since 1.14.
 OPSET = 18
@@ -21,17 +21,17 @@ EXPORTER_LOGGERS = ("torch.onnx._internal.exporter._registration",)
 DEBUG_SUFFIX = ".debug_pkl"
 
 
-def example_inputs(step: SequencerStep) -> tuple[Tensor, ...]:
+def example_inputs(step: StepForm) -> tuple[Tensor, ...]:
     """Return zeros in the shape of each input, in order."""
     return tuple(torch.zeros(shape) for shape in step.input_shapes().values())
 
 
-def to_onnx(step: SequencerStep) -> bytes:
+def to_onnx(step: StepForm) -> bytes:
     """Return a step as a single-file ONNX model, opset `OPSET`.
 
     Parameters
     ----------
-    step : SequencerStep
+    step : StepForm
 
     Returns
     -------
@@ -55,12 +55,12 @@ def to_onnx(step: SequencerStep) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def to_torchscript(step: SequencerStep) -> bytes:
+def to_torchscript(step: StepForm) -> bytes:
     """Return a step as a TorchScript archive, inputs positional in the order of the patch format.
 
     Parameters
     ----------
-    step : SequencerStep
+    step : StepForm
 
     Returns
     -------

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from training.errors import RecipeError
 
-__all__ = ["Choice", "Dials", "Range", "dial", "dials_from_dict", "read_dials"]
+__all__ = ["Choice", "Dials", "Range", "Switch", "dial", "dials_from_dict", "read_dials"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,20 @@ class Choice:
         return " | ".join(self.words)
 
 
-def dial(allowed: Range | Choice) -> Any:
+@dataclass(frozen=True)
+class Switch:
+    """A dial that is on or off."""
+
+    def __contains__(self, value: bool) -> bool:
+        """Tell whether `value` is on or off and nothing else."""
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        """Return what TOML calls on and off."""
+        return "true | false"
+
+
+def dial(allowed: Range | Choice | Switch) -> Any:
     """Declare one dial of a `Dials` class."""
     return field(metadata={"allowed": allowed})
 
@@ -124,7 +137,7 @@ def _check_dial(row: dataclasses.Field, value: Any, file: Path | None) -> None:
     allowed = row.metadata["allowed"]
     kinds = (int, float) if row.type is float else (row.type,)
     # bool is an int to Python, never to a recipe.
-    if isinstance(value, bool) or not isinstance(value, kinds):
+    if isinstance(value, bool) is not (row.type is bool) or not isinstance(value, kinds):
         raise RecipeError("wrong type", where=_place(file, row.name), got=repr(value), allowed=f"{row.type.__name__}, {allowed}")
     if value not in allowed:
         raise RecipeError("out of range", where=_place(file, row.name), got=repr(value), allowed=allowed)

@@ -29,8 +29,11 @@
     │   ├── NothingToResumeError    it holds no state to go on from
     │   ├── MissingCheckpointError  it has no weights yet
     │   ├── DamagedRunError         its files contradict themselves or each other
+    │   ├── OldRunError             a version of Starling that had other models wrote it
+    │   ├── DescriptorsChangedError the descriptors are not those it learned
     │   ├── RecipeChangedError      the recipe is not the one it began with
     │   └── AudioChangedError       the audio is not the one it learned from
+    ├── WandbMissingError           Weights & Biases was asked for and is not installed
     ├── TrainingDivergedError       the loss left the numbers before anything could be kept
     ├── OutputExistsError           the output is there already
     └── OutputFailedError           the output could not be written
@@ -44,6 +47,7 @@ __all__ = [
     "AudioFileError",
     "AudioFolderError",
     "DamagedRunError",
+    "DescriptorsChangedError",
     "EmptyAudioError",
     "EmptyFolderError",
     "FileNameTextError",
@@ -56,6 +60,7 @@ __all__ = [
     "NonFiniteAudioError",
     "NothingToHoldOutError",
     "NothingToResumeError",
+    "OldRunError",
     "OptionError",
     "OutputExistsError",
     "OutputFailedError",
@@ -72,6 +77,7 @@ __all__ = [
     "TrainingDivergedError",
     "TruncatedAudioError",
     "UnreadableAudioError",
+    "WandbMissingError",
 ]
 
 
@@ -238,12 +244,26 @@ class DamagedRunError(RunError):
     """The files of the run contradict themselves or each other."""
 
 
+class OldRunError(RunError):
+    """An earlier version of Starling wrote the run, for models that this one does not have."""
+
+
+class DescriptorsChangedError(RunError):
+    """A resumed run keeps its descriptors, its hop and its rate."""
+
+
 class RecipeChangedError(RunError):
     """A resumed run must keep the recipe it began with, `updates` and `patience` apart."""
 
 
 class AudioChangedError(RunError):
     """The audio is not the audio that the run learned from."""
+
+
+class WandbMissingError(StudioError):
+    """A report to Weights & Biases was asked for, and it is not installed."""
+
+    exit_code = 2
 
 
 class TrainingDivergedError(StudioError):

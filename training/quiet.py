@@ -11,14 +11,20 @@ __all__ = ["quiet_lightning", "quiet_loggers", "quiet_torch", "quiet_torchscript
 LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.fabric")
 # Lightning 2.6 and torch.onnx build torch's own LeafSpec, which torch 2.13 deprecates: one library's word to another.
 LEAF_SPEC = r"`isinstance\(treespec, LeafSpec\)` is deprecated"
+# torch.export puts stand-ins in the place of an LSTM's weights, takes them back, and reports that they were there.
+LSTM_WEIGHTS = r"The tensor attributes? .*_flat_weights.* assigned during export"
+# torch's LSTM looks at the sizes of what it is given, also where it is only traced.
+TRACED_CHECK = r"Converting a tensor to a Python boolean"
+TORCH_LSTM = r"(.*[/\\.])?torch[/\\.]nn[/\\.]modules[/\\.]rnn"
 TORCHSCRIPT = r"`torch\.jit\.\w+` is deprecated"
 
 
 @contextlib.contextmanager
 def quiet_torch() -> Iterator[None]:
-    """Hide torch's deprecation of its own tree type while libraries that still use it run."""
+    """Hide torch's deprecation of its own tree type while libraries that still use it run, and what an export says of an LSTM."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=LEAF_SPEC, category=FutureWarning)
+        warnings.filterwarnings("ignore", message=LSTM_WEIGHTS, category=UserWarning)
         yield
 
 
@@ -48,4 +54,6 @@ def quiet_torchscript() -> Iterator[None]:
     """Hide torch's advice to leave TorchScript: a patch carries one for hosts that have libtorch and no ONNX Runtime."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=TORCHSCRIPT, category=DeprecationWarning)
+        # By its message, as its class is torch's, which this module does not load.
+        warnings.filterwarnings("ignore", message=TRACED_CHECK, module=TORCH_LSTM)
         yield

@@ -26,17 +26,21 @@ from typing import Any, get_args, get_origin
 import safetensors
 import safetensors.torch
 
+from patches.descriptors import DescriptorSpec
+from patches.errors import PatchError
 from training.audio_folder import is_folder
-from training.descriptors import NAMES
-from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OutputFailedError, RecipeError
+from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OldRunError, OutputFailedError, RecipeError
 from training.recipe import SequencerRecipe, recipe_from_dict
-from training.sequencer import Sequencer
+from training.sequencers.build import build_model, check_recipe
+from training.sequencers.model import SequencerModel
 
 META = "meta.json"
 WEIGHTS = "checkpoint.safetensors"
 LAST = "last.ckpt"
 LOGS = "logs"
 FORMAT = 1
+# Of a sequencer's run. Format 1 had one model and 39 descriptors, neither of them named.
+SEQUENCER_FORMAT = 2
 CLIP_FIELDS = {"path": str, "class": str, "sha256": str, "split": str, "rows": int}
 # The libraries whose version can change the weights or the descriptors.
 VERSIONED = ("torch", "lightning", "numpy", "librosa", "soxr", "starling-live")
@@ -50,13 +54,15 @@ class RunMeta:
     Attributes
     ----------
     format, kind : int, str
-        1 and "sequencer".
+        2 and "sequencer".
     finished : bool
         The training came to its end: all updates, or no improvement for long enough.
     recipe, recipe_name : dict, str
         All dials, and the name of the file they came from.
     descriptors, mean, std : list
         Names in model order, and the statistics of the training frames that z-score them.
+    outliers : int
+        Training rows left out as outliers.
     audio_folder, channel_rule : str
         As the user gave them.
     licence : str
@@ -89,6 +95,7 @@ class RunMeta:
     descriptors: list[str]
     mean: list[float]
     std: list[float]
+    outliers: int
     audio_folder: str
     channel_rule: str
     licence: str
@@ -114,6 +121,10 @@ class RunMeta:
         """Return the recipe, checked again."""
         return recipe_from_dict(self.recipe)
 
+    def spec(self) -> DescriptorSpec:
+        """Return which descriptors the model was made for, at which hop and rate, checked again."""
+        return DescriptorSpec(tuple(self.descriptors), self.hop_frames, self.sample_rate_hz)
+
 
 def read_meta(folder: Path) -> RunMeta:
     """Read what a run says about itself.
@@ -124,6 +135,8 @@ def read_meta(folder: Path) -> RunMeta:
         The folder is not there, or holds no run.
     MissingCheckpointError
         A training began there and has not kept anything yet.
+    OldRunError
+        A version that had other models wrote it.
     DamagedRunError
         `meta.json` is not what a training writes.
     """
@@ -139,20 +152,23 @@ def read_meta(folder: Path) -> RunMeta:
         )
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise DamagedRunError("not a run of this version", where=file, allowed=f"format {FORMAT}")
+        if isinstance(values, dict) and values.get("kind") == "sequencer" and values.get("format") == 1:
+            hint = "Train again. A patch made of it plays on as it is"
+            raise OldRunError("a run of Starling 0.1", where=file, got="format 1", allowed=f"format {SEQUENCER_FORMAT}", hint=hint)
+        if not isinstance(values, dict) or values.get("format") != SEQUENCER_FORMAT:
+            raise DamagedRunError("not a run of this version", where=file, allowed=f"format {SEQUENCER_FORMAT}")
         meta = RunMeta(**values)
         _check_types(meta)
-        meta.sequencer_recipe()
+        check_recipe(meta.sequencer_recipe(), len(meta.spec()))
     except OSError as error:
         raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
-    except (ValueError, TypeError, RecursionError, RecipeError) as error:
+    except (ValueError, TypeError, RecursionError, RecipeError, PatchError) as error:
         raise DamagedRunError("not what a training writes", where=file, got=str(error), hint="Train again, or restore the file") from error
-    if tuple(meta.descriptors) != NAMES:
-        raise DamagedRunError("the run was made for other descriptors", where=file, allowed=", ".join(NAMES))
-    if not len(meta.mean) == len(meta.std) == len(NAMES):
+    if not len(meta.mean) == len(meta.std) == len(meta.descriptors):
         got = f"{len(meta.mean)} and {len(meta.std)}"
-        raise DamagedRunError("mean and std do not fit the descriptors", where=file, got=got, allowed=f"{len(NAMES)} numbers each")
+        raise DamagedRunError(
+            "mean and std do not fit the descriptors", where=file, got=got, allowed=f"{len(meta.descriptors)} numbers each"
+        )
     return meta
 
 
@@ -187,12 +203,12 @@ def fits_type(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def load_sequencer(folder: Path) -> tuple[RunMeta, Sequencer]:
+def load_sequencer(folder: Path) -> tuple[RunMeta, SequencerModel]:
     """Read a run and the model it kept, ready to predict.
 
     Raises
     ------
-    MissingRunError, MissingCheckpointError, DamagedRunError
+    MissingRunError, MissingCheckpointError, OldRunError, DamagedRunError
         As `read_meta`; and the weights are missing, or not those that `meta.json` belongs to.
     """
     meta = read_meta(folder)
@@ -205,7 +221,7 @@ def load_sequencer(folder: Path) -> tuple[RunMeta, Sequencer]:
         raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
     if hashlib.sha256(content).hexdigest() != meta.checkpoint_sha256:
         raise DamagedRunError("not the weights that meta.json describes", where=file, hint="Train it on with --resume")
-    sequencer = build_sequencer(meta.sequencer_recipe())
+    sequencer = build_model(meta.sequencer_recipe(), meta.spec())
     try:
         sequencer.load_state_dict(safetensors.torch.load(content))
     except (safetensors.SafetensorError, RuntimeError) as error:
@@ -213,12 +229,7 @@ def load_sequencer(folder: Path) -> tuple[RunMeta, Sequencer]:
     return meta, sequencer.eval()
 
 
-def build_sequencer(recipe: SequencerRecipe) -> Sequencer:
-    """Return the untrained model of a recipe."""
-    return Sequencer(recipe.hidden_size, recipe.layers, recipe.components, recipe.head, recipe.dropout, recipe.input_noise)
-
-
-def write_run(folder: Path, meta: RunMeta, sequencer: Sequencer) -> RunMeta:
+def write_run(folder: Path, meta: RunMeta, sequencer: SequencerModel) -> RunMeta:
     """Write weights and `meta.json`, each whole or not at all, and return the meta with the weights' hash in it.
 
     Raises

@@ -1,37 +1,40 @@
-"""Descriptor frames of an audio folder, split, z-scored and cut into batches for the sequencer.
+"""Descriptor frames of an audio folder, split, z-scored and brought to the sequencer.
 
 It does not know the model. Everything is in memory: an hour of sound is 24 MB of descriptors, so no loader process is worth its start.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from training.audio_folder import AudioFolder, Clip, Skipped, read_audio_folder
-from training.descriptors import HOP_FRAMES, LOOKAHEAD_FRAMES, NAMES, SAMPLE_RATE_HZ, describe
+from training.descriptors import describe
 from training.errors import NothingToHoldOutError
+from training.sequencer_windows import HeldOutBatches, WindowBatches
+from training.sequencers.model import SequencerModel
 
-# Rows this near to either end of a file look at the silence beyond it, which is no part of the sound.
-EDGE_ROWS = -(-LOOKAHEAD_FRAMES // HOP_FRAMES)
-# Half a second leaves eleven rows between the edges.
+
+def edge_rows(spec: DescriptorSpec) -> int:
+    """Return how many rows at either end of a file look at the silence beyond it, which is no part of the sound."""
+    return -(-spec.lookahead_frames // spec.hop_frames)
+
+
+EDGE_ROWS = edge_rows(DEFAULT_SPEC)
+# Half a second leaves eleven rows of the default hop between the edges.
 MIN_SECONDS = 0.5
 MIN_ROWS = 2
+# A training frame so many standard deviations from its file's mean, in any descriptor, is an outlier (facts 1.3).
+OUTLIER_DEVIATIONS = 5.0
 # A descriptor that hardly varies, as in synthetic silence, must not be blown up to unit spread. In dB, as MFCCs are, this is inaudible.
 STD_FLOOR = 1e-3
-# Held-out clips are judged in pieces of at most this length, so that one long file does not decide the memory needed.
-HELD_OUT_ROWS = 512
-HELD_OUT_BATCH = 16
 
 Array = NDArray[np.float32]
-Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +44,17 @@ class FrameClip:
     Attributes
     ----------
     clip : Clip
-    frames : float32 array, shape (S, 39), z-score units
+    pieces : tuple of float32 array, shape (S, D), z-score units
+        In time order, at least two rows each. One, or more where outliers were taken out between them.
     """
 
     clip: Clip
-    frames: Array
+    pieces: tuple[Array, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all pieces together."""
+        return sum(len(piece) for piece in self.pieces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +67,12 @@ class FrameSet:
         No file is in both, unless `split` is "time".
     split : str
         "file", or "time" where the folder has too few files: then each clip's end is held out.
-    mean, std : float32 array, shape (39,)
+    mean, std : float32 array, shape (D,)
         Of the training frames alone; the z-score of both.
     folder : AudioFolder
+    spec : DescriptorSpec
+    outliers : int
+        Rows left out of the training side.
     """
 
     training: tuple[FrameClip, ...]
@@ -69,6 +81,8 @@ class FrameSet:
     mean: Array
     std: Array
     folder: AudioFolder
+    spec: DescriptorSpec
+    outliers: int
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -85,8 +99,21 @@ class FrameSet:
         """Return ("training", clips) and ("held_out", clips)."""
         return (("training", self.training), ("held_out", self.held_out))
 
+    def pieces(self, side: str) -> list[Array]:
+        """Return the frames of a side, (S, D) each; a window or a prediction stays within one."""
+        return [piece for part in dict(self.sides())[side] for piece in part.pieces]
 
-def read_frames(audio: Path, *, held_out_share: float, seed: int, channels: str = "as_is", cache: Path | None = None) -> FrameSet:
+
+def read_frames(
+    audio: Path,
+    *,
+    held_out_share: float,
+    seed: int,
+    spec: DescriptorSpec = DEFAULT_SPEC,
+    remove_outliers: bool = False,
+    channels: str = "as_is",
+    cache: Path | None = None,
+) -> FrameSet:
     """Read, split and describe an audio folder.
 
     Parameters
@@ -95,6 +122,9 @@ def read_frames(audio: Path, *, held_out_share: float, seed: int, channels: str 
     held_out_share : float, between 0 and 1
     seed : int
         Decides which files are held out.
+    spec : DescriptorSpec
+    remove_outliers : bool
+        Leave out training frames far from their file's mean, and cut the file there.
     channels : str
         As in `read_audio_folder`. Descriptors are always those of the mono mix.
     cache : Path, optional
@@ -109,14 +139,17 @@ def read_frames(audio: Path, *, held_out_share: float, seed: int, channels: str 
     AudioFolderError
         The folder cannot be used, or is too short to hold anything out.
     """
-    folder = read_audio_folder(audio, SAMPLE_RATE_HZ, channels=channels, min_seconds=MIN_SECONDS, cache=cache)
+    folder = read_audio_folder(audio, spec.sample_rate_hz, channels=channels, min_seconds=MIN_SECONDS, cache=cache)
     try:
         split, rule = folder.split(held_out_share, seed=seed), "file"
     except NothingToHoldOutError:
         split, rule = folder.split_in_time(held_out_share), "time"
     with tqdm(total=len(split.training) + len(split.held_out), desc="describing", unit="clip", leave=False, disable=None) as bar:
-        training = _describe(split.training, bar)
-        held_out = _describe(split.held_out, bar)
+        training = _describe(split.training, spec, bar)
+        held_out = _describe(split.held_out, spec, bar)
+    before = sum(part.rows for part in training)
+    if remove_outliers:
+        training = [FrameClip(part.clip, pieces) for part in training if (pieces := without_outliers(part.pieces[0]))]
     if not training or not held_out:
         raise NothingToHoldOutError(
             "too short to hold a part out for validation",
@@ -124,11 +157,25 @@ def read_frames(audio: Path, *, held_out_share: float, seed: int, channels: str 
             got=f"{folder.seconds:.3g} s in {len(folder.clips)} clip(s)",
             hint="Add audio, or raise held_out_share in the recipe",
         )
-    frames = np.concatenate([part.frames for part in training])
+    frames = np.concatenate([piece for part in training for piece in part.pieces])
     mean = frames.mean(0, dtype=np.float64).astype(np.float32)
     std = np.maximum(frames.std(0, dtype=np.float64), STD_FLOOR).astype(np.float32)
-    scored = [tuple(FrameClip(part.clip, (part.frames - mean) / std) for part in side) for side in (training, held_out)]
-    return FrameSet(scored[0], scored[1], rule, mean, std, folder)
+    scored = [
+        tuple(FrameClip(part.clip, tuple((piece - mean) / std for piece in part.pieces)) for part in side) for side in (training, held_out)
+    ]
+    return FrameSet(scored[0], scored[1], rule, mean, std, folder, spec, before - len(frames))
+
+
+def without_outliers(frames: Array) -> tuple[Array, ...]:
+    """Cut a clip (S, D) at its outliers and return the pieces between them that are long enough to learn from.
+
+    Time has no gap inside a piece: what stood on both sides of an outlier never becomes neighbours.
+    """
+    wide = frames.astype(np.float64)
+    far = np.abs(wide - wide.mean(0)) >= OUTLIER_DEVIATIONS * np.maximum(wide.std(0), STD_FLOOR)
+    cuts = np.flatnonzero(far.any(1))
+    starts, ends = [0, *(cuts + 1)], [*cuts, len(frames)]
+    return tuple(frames[start:end] for start, end in zip(starts, ends, strict=True) if end - start >= MIN_ROWS)
 
 
 def mono(audio: Array) -> Array:
@@ -136,148 +183,36 @@ def mono(audio: Array) -> Array:
     return audio[:, 0] if audio.shape[1] == 1 else audio.mean(1, dtype=np.float32)
 
 
-def _describe(clips: tuple[Clip, ...], bar: tqdm) -> list[FrameClip]:
-    described = []
+def _describe(clips: tuple[Clip, ...], spec: DescriptorSpec, bar: tqdm) -> list[FrameClip]:
+    described, edge = [], edge_rows(spec)
     for clip in clips:
-        frames = describe(mono(clip.audio)).frames[EDGE_ROWS : -EDGE_ROWS or None]
+        frames = describe(mono(clip.audio), spec).frames[edge : -edge or None]
         if len(frames) >= MIN_ROWS:
-            described.append(FrameClip(clip, frames))
+            described.append(FrameClip(clip, (frames,)))
         bar.update()
     return described
 
 
-class WindowBatches:
-    """The training batches of one stretch of updates, each made from the seed and its update number alone.
-
-    So a resumed training sees what an uninterrupted one would have seen, whatever stopped it. A clip is drawn in proportion to its length;
-    a clip shorter than the window is filled up and masked.
-
-    Parameters
-    ----------
-    clips : sequence of float32 array, shape (S, 39)
-    window : int, frames in and frames to predict
-    batch_size : int
-    seed : int
-    interval : int, updates of one stretch
-    last_update : int, no batch is made from here on
-    next_update : callable returning the number of the next update
-    splice_share : float, share of windows that go on in another place from a random frame on
-    """
-
-    def __init__(
-        self,
-        clips: list[Array],
-        *,
-        window: int,
-        batch_size: int,
-        seed: int,
-        interval: int,
-        last_update: int,
-        next_update: Callable[[], int],
-        splice_share: float = 0.0,
-    ):
-        self._clips = clips
-        self._window = window
-        self._batch_size = batch_size
-        self._seed = seed
-        self._interval = interval
-        self._last_update = last_update
-        self._next_update = next_update
-        self._splice_share = splice_share
-        lengths = np.array([len(clip) for clip in clips], dtype=np.float64)
-        self._share = lengths / lengths.sum()
-        self.stop = False
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of the next stretch, or fewer once `stop` is set."""
-        first = self._next_update()
-        for update in range(first, min(first + self._interval, self._last_update)):
-            if self.stop:
-                return
-            yield self.batch(update)
-
-    def batch(self, update: int) -> Batch:
-        """Return frames (B, W, 39), the frames that follow them (B, W, 39) and which of those are real (B, W)."""
-        random = np.random.default_rng((self._seed, update))
-        frames = np.zeros((self._batch_size, self._window + 1, len(NAMES)), dtype=np.float32)
-        real = np.zeros((self._batch_size, self._window), dtype=np.float32)
-        for row, index in enumerate(random.choice(len(self._clips), size=self._batch_size, p=self._share)):
-            clip = self._clips[index]
-            length = min(len(clip), self._window + 1)
-            start = random.integers(0, len(clip) - length + 1)
-            frames[row, :length] = clip[start : start + length]
-            real[row, : length - 1] = 1.0
-        if self._splice_share > 0.0:
-            for row in np.flatnonzero(random.random(self._batch_size) < self._splice_share):
-                self._splice(random, frames[row], real[row])
-        whole = torch.from_numpy(frames)
-        return whole[:, :-1], whole[:, 1:], torch.from_numpy(real)
-
-    def _splice(self, random: np.random.Generator, frames: Array, real: Array) -> None:
-        """From a random frame on, let a window go on in another place of the folder."""
-        cut = int(random.integers(1, self._window))
-        clip = self._clips[random.choice(len(self._clips), p=self._share)]
-        length = min(len(clip), self._window + 1 - cut)
-        start = random.integers(0, len(clip) - length + 1)
-        frames[cut:] = 0.0
-        frames[cut : cut + length] = clip[start : start + length]
-        # What precedes the cut may be filling already: then the cut itself is nothing to learn from.
-        real[cut:] = 0.0
-        real[cut : cut + length - 1] = 1.0
-
-
-class HeldOutBatches:
-    """Every held-out frame once as something to predict, in batches like those of `WindowBatches`.
-
-    Parameters
-    ----------
-    clips : list of float32 array, shape (S, 39)
-    """
-
-    def __init__(self, clips: list[Array]):
-        pieces = []
-        for clip in clips:
-            # Each piece begins with the last frame of the one before it, which is where its first prediction starts from.
-            pieces += [clip[start : start + HELD_OUT_ROWS + 1] for start in range(0, len(clip) - 1, HELD_OUT_ROWS)]
-        pieces.sort(key=len)
-        self._batches = [_padded(pieces[first : first + HELD_OUT_BATCH]) for first in range(0, len(pieces), HELD_OUT_BATCH)]
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return len(self._batches)
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches, shortest pieces first."""
-        return iter(self._batches)
-
-
-def _padded(pieces: list[Array]) -> Batch:
-    rows = max(len(piece) for piece in pieces)
-    frames = np.zeros((len(pieces), rows, len(NAMES)), dtype=np.float32)
-    real = np.zeros((len(pieces), rows - 1), dtype=np.float32)
-    for row, piece in enumerate(pieces):
-        frames[row, : len(piece)] = piece
-        real[row, : len(piece) - 1] = 1.0
-    whole = torch.from_numpy(frames)
-    return whole[:, :-1], whole[:, 1:], torch.from_numpy(real)
-
-
 class SequencerData(pl.LightningDataModule):
-    """The two sides of a `FrameSet` as Lightning asks for them.
+    """The two sides of a `FrameSet` as Lightning asks for them, cut as a model needs them.
 
     Parameters
     ----------
     frames : FrameSet
-    window, batch_size, seed, interval, last_update : int
+    model : SequencerModel
+    batch_size, seed, interval, last_update : int
     splice_share : float
         As in `WindowBatches`.
     """
 
-    def __init__(self, frames: FrameSet, *, window: int, batch_size: int, seed: int, interval: int, last_update: int, splice_share: float):
+    def __init__(
+        self, frames: FrameSet, model: SequencerModel, *, batch_size: int, seed: int, interval: int, last_update: int, splice_share: float
+    ):
         super().__init__()
         self.batches = WindowBatches(
-            [part.frames for part in frames.training],
-            window=window,
+            frames.pieces("training"),
+            window=model.history_frames,
+            forecast=model.forecast_frames if model.multi_step else 0,
             batch_size=batch_size,
             seed=seed,
             interval=interval,
@@ -285,7 +220,7 @@ class SequencerData(pl.LightningDataModule):
             next_update=lambda: self.trainer.global_step,
             splice_share=splice_share,
         )
-        self._held_out = HeldOutBatches([part.frames for part in frames.held_out])
+        self._held_out = held_out_batches(frames.pieces("held_out"), model)
 
     def train_dataloader(self) -> WindowBatches:
         """Return the training batches."""
@@ -294,3 +229,8 @@ class SequencerData(pl.LightningDataModule):
     def val_dataloader(self) -> HeldOutBatches:
         """Return the held-out batches."""
         return self._held_out
+
+
+def held_out_batches(pieces: list[Array], model: SequencerModel) -> HeldOutBatches:
+    """Return held-out frames cut as a model needs them."""
+    return HeldOutBatches(pieces, window=model.history_frames, forecast=model.forecast_frames if model.multi_step else 0)

@@ -1,4 +1,4 @@
-"""The sequencer under Lightning: its loss, its optimiser, its look at held-out frames.
+"""The sequencer under Lightning: its optimiser, its rate, its look at held-out frames.
 
 It does not know files.
 """
@@ -11,12 +11,17 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from patches.descriptors import DescriptorSpec
 from training.callbacks import MONITOR
 from training.recipe import SequencerRecipe
-from training.run_folder import build_sequencer
-from training.sequencer import expected_frame, nll_per_value
-from training.sequencer_data import Batch
-from training.sequencer_scores import Errors, gaussian_nll
+from training.sequencer_scores import Errors
+from training.sequencers.build import build_model
+from training.sequencers.model import Batch
+
+# Updates until the rate has risen to its peak. The model starts at the linear predictor, from which full steps would first lead away.
+WARM_UP = 100
+# What the rate falls to at every look, with the schedule ``decay`` (facts 1.4).
+DECAY = 0.95
 
 
 class SequencerModule(pl.LightningModule):
@@ -25,14 +30,15 @@ class SequencerModule(pl.LightningModule):
     Parameters
     ----------
     recipe : SequencerRecipe
+    spec : DescriptorSpec
     keep : callable
         Called with the module and its held-out scores whenever they are the best so far.
     """
 
-    def __init__(self, recipe: SequencerRecipe, keep: Callable[["SequencerModule", dict[str, float]], None]):
+    def __init__(self, recipe: SequencerRecipe, spec: DescriptorSpec, keep: Callable[["SequencerModule", dict[str, float]], None]):
         super().__init__()
         self.recipe = recipe
-        self.sequencer = build_sequencer(recipe)
+        self.sequencer = build_model(recipe, spec)
         self.best_loss = math.inf
         self._keep = keep
         self._errors = Errors()
@@ -43,14 +49,8 @@ class SequencerModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean loss over every frame of every window of the batch."""
-        frames, target, real = batch
-        mixture, _ = self.sequencer(frames)
-        if self.recipe.head == "mean":
-            loss = (expected_frame(mixture) - target).square().mean(-1)  # (B, S)
-        else:
-            loss = nll_per_value(mixture, target)  # (B, S)
-        loss = (loss * real).sum() / real.sum()
-        self.log("training_loss", loss, batch_size=len(frames))
+        loss = self.sequencer.training_loss(batch)
+        self.log("training_loss", loss, batch_size=len(batch[0]))
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -60,15 +60,15 @@ class SequencerModule(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the errors on one held-out batch."""
         frames, target, real = batch
-        self._errors.add(self.sequencer(frames)[0], target, real)
+        self._errors.add(self.sequencer(frames), target, real, self.sequencer.noise_shape)
 
     def on_validation_epoch_end(self) -> None:
         """Log the held-out scores, and keep the model if it is better than before."""
         errors, mean_head = self._errors, self.recipe.head == "mean"
         if mean_head:
             # The mean head learns no spread of its own: this is what makes a temperature mean something for it.
-            self.sequencer.residual_std.copy_(errors.residual_std)
-        nll = gaussian_nll((errors.squared / errors.frames).numpy(), errors.residual_std.double().numpy()) if mean_head else errors.nll
+            self.sequencer.head.residual_std.copy_(errors.residual_std)
+        nll = errors.gaussian_nll if mean_head else errors.nll
         loss = errors.mse if mean_head else nll
         self.log_dict({MONITOR: loss, "held_out_nll": nll, "held_out_mse": errors.mse})
         if loss < self.best_loss:
@@ -76,12 +76,19 @@ class SequencerModule(pl.LightningModule):
             self._keep(self, {"validation_nll": nll, "validation_mse": errors.mse})
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """Return AdamW under half a cosine."""
-        optimiser = torch.optim.AdamW(self.parameters(), lr=self.recipe.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda update: 0.5 + 0.5 * math.cos(math.pi * min(1.0, update / self.recipe.updates))
-        )
+        """Return AdamW under the recipe's schedule."""
+        optimiser = torch.optim.AdamW(self.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self.rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def rate(self, update: int) -> float:
+        """Return the rate of an update as a share of the peak."""
+        if self.recipe.schedule == "constant":
+            return 1.0
+        if self.recipe.schedule == "decay":
+            return DECAY ** (update // self.recipe.validation_interval)
+        rising = min(1.0, (update + 1) / min(WARM_UP, self.recipe.updates))
+        return rising * (0.5 + 0.5 * math.cos(math.pi * min(1.0, update / self.recipe.updates)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the best loss, so that a resumed training keeps nothing worse."""

@@ -8,25 +8,24 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
 
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from patches.errors import printable
 from training.audio_folder import is_folder
 from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
-from training.descriptors import HOP_FRAMES, NAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
     DamagedRunError,
+    DescriptorsChangedError,
     NothingToResumeError,
     OptionError,
     OutputExistsError,
@@ -38,9 +37,8 @@ from training.licence import audio_licence
 from training.quiet import quiet_lightning
 from training.recipe import SequencerRecipe
 from training.run_folder import (
-    FORMAT,
     LAST,
-    LOGS,
+    SEQUENCER_FORMAT,
     RunMeta,
     git_commit,
     library_versions,
@@ -50,9 +48,11 @@ from training.run_folder import (
     write_meta,
     write_run,
 )
-from training.sequencer_data import FrameSet, HeldOutBatches, SequencerData, read_frames
+from training.sequencer_data import FrameSet, SequencerData, held_out_batches, read_frames
 from training.sequencer_module import SequencerModule
-from training.sequencer_scores import baseline_scores, model_scores
+from training.sequencer_scores import baseline_scores, horizon_ratios, model_scores
+from training.sequencers.build import check_recipe
+from training.trackers import check_wandb, trackers
 
 # A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
 GRADIENT_NORM = 1.0
@@ -79,9 +79,12 @@ def train_sequencer(
     recipe: SequencerRecipe,
     *,
     recipe_name: str = "sequencer",
+    spec: DescriptorSpec | None = None,
     resume: bool = False,
     channels: str | None = None,
     cache: Path | None = None,
+    wandb: str | None = None,
+    callbacks: Sequence[Callback] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainingResult:
     """Train a sequencer on a folder of audio and keep the best in a run folder.
@@ -95,12 +98,18 @@ def train_sequencer(
     recipe : SequencerRecipe
     recipe_name : str
         For the record.
+    spec : DescriptorSpec, optional
+        What the model learns: descriptors, hop and rate; by default the Descriptor Transformer's 39, or what the resumed run has.
     resume : bool
         Go on from the last state. The recipe and the audio must be those it began with; `updates` and `patience` may change.
     channels : str, optional
         What the patch will be: as_is, mono or stereo; by default as_is, or what the resumed run is. Descriptors are those of the mono mix.
     cache : Path, optional
         Where decoded audio is kept.
+    wandb : str, optional
+        Weights & Biases project to report to, beside TensorBoard. A run is resumed from its own folder, never from there.
+    callbacks : sequence of Callback
+        Whoever else wants to look on; a sweep ends hopeless trainings so.
     say : callable
         Takes lines of text for the user.
 
@@ -112,8 +121,13 @@ def train_sequencer(
     ------
     OutputExistsError
         `out` holds something, and `resume` was not asked for.
-    MissingRunError, MissingCheckpointError, DamagedRunError, NothingToResumeError, RecipeChangedError, AudioChangedError
+    MissingRunError, MissingCheckpointError, OldRunError, DamagedRunError, NothingToResumeError, RecipeChangedError,
+    DescriptorsChangedError, AudioChangedError
         What is in `out` cannot be gone on with.
+    RecipeError
+        The recipe cannot be for these descriptors.
+    WandbMissingError
+        `wandb` is given and not installed.
     OptionError
         `channels` is not what the resumed run is.
     AudioFolderError
@@ -121,24 +135,41 @@ def train_sequencer(
     OutputFailedError
         The disk refused.
     """
+    check_wandb(wandb)
     earlier = _earlier(out, recipe, resume)
+    spec = spec or (earlier.spec() if earlier else DEFAULT_SPEC)
+    if earlier is not None and spec != earlier.spec():
+        got, allowed = (f"{part.text} every {part.hop_frames} at {part.sample_rate_hz} Hz" for part in (spec, earlier.spec()))
+        hint = "Leave them out to go on with the run's own"
+        raise DescriptorsChangedError("a resumed run keeps its descriptors", where=out, got=got, allowed=allowed, hint=hint)
+    check_recipe(recipe, len(spec))
     rule = channels or (earlier.channel_rule if earlier else "as_is")
     if earlier is not None and rule != earlier.channel_rule:
         hint = "Leave it out to go on, or start a new run"
         raise OptionError("a resumed run keeps its channels", where="--channels", got=rule, allowed=earlier.channel_rule, hint=hint)
-    frames = read_frames(audio, held_out_share=recipe.held_out_share, seed=recipe.seed, channels=rule, cache=cache)
+    frames = read_frames(
+        audio,
+        spec=spec,
+        held_out_share=recipe.held_out_share,
+        seed=recipe.seed,
+        remove_outliers=recipe.remove_outliers,
+        channels=rule,
+        cache=cache,
+    )
     for path, reason in frames.skipped:
         say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
     if earlier is not None and earlier.content_sha256 != frames.content:
         _name_changed_audio(audio, earlier, frames)
     learn, judge = len(frames.training), len(frames.held_out)
     say(f"{frames.folder.seconds:.0f} s of audio: {learn} clips to learn from, {judge} held out by {frames.split}")
+    if frames.outliers:
+        say(f"{frames.outliers} frames left out as outliers; their files are cut there")
     meta = earlier or _first_meta(audio, recipe, recipe_name, rule, frames)
     # The same sounds may have moved.
     meta = dataclasses.replace(meta, recipe=recipe.as_dict(), audio_folder=str(audio), finished=False)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return _fit(out, recipe, frames, meta, resume=earlier is not None, say=say)
+        return _fit(out, recipe, frames, meta, resume=earlier is not None, wandb=wandb, callbacks=callbacks, say=say)
     except BrokenPipeError:
         # Whoever read the lines of `say` has gone: the disk did nothing wrong.
         raise
@@ -147,7 +178,15 @@ def train_sequencer(
 
 
 def _fit(
-    out: Path, recipe: SequencerRecipe, frames: FrameSet, meta: RunMeta, *, resume: bool, say: Callable[[str], None]
+    out: Path,
+    recipe: SequencerRecipe,
+    frames: FrameSet,
+    meta: RunMeta,
+    *,
+    resume: bool,
+    wandb: str | None,
+    callbacks: Sequence[Callback],
+    say: Callable[[str], None],
 ) -> TrainingResult:
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(THREADS)
@@ -161,13 +200,11 @@ def _fit(
         write_run(out, now, module.sequencer)
 
     torch.manual_seed(recipe.seed)
-    module = SequencerModule(recipe, keep)
-    heard = np.concatenate([part.frames for part in frames.training])
-    module.sequencer.lowest.copy_(torch.from_numpy(heard.min(0)))
-    module.sequencer.highest.copy_(torch.from_numpy(heard.max(0)))
+    module = SequencerModule(recipe, frames.spec, keep)
+    module.sequencer.begin(frames.pieces("training"))
     data = SequencerData(
         frames,
-        window=recipe.window_frames,
+        module.sequencer,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         interval=recipe.validation_interval,
@@ -177,7 +214,7 @@ def _fit(
     stop = StopOnInterrupt(data.batches)
     patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
     with quiet_lightning(), stop.listening():
-        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)])
+        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say), *callbacks], wandb)
         trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
     if math.isinf(module.best_loss):
         raise TrainingDivergedError(
@@ -186,8 +223,10 @@ def _fit(
     interrupted = stop.interrupted and trainer.global_step < recipe.updates
     seconds = round(seconds_before + time.monotonic() - started, 3)
     best, sequencer = load_sequencer(out)
-    held_out, training = ([part.frames for part in side] for side in (frames.held_out, frames.training))
-    scores = model_scores(sequencer, held_out, HeldOutBatches(held_out), recipe.seed) | baseline_scores(training, held_out)
+    held_out, training, rate = frames.pieces("held_out"), frames.pieces("training"), frames.spec.sample_rate_hz / frames.spec.hop_frames
+    scores = model_scores(sequencer, held_out, held_out_batches(held_out, sequencer), recipe.seed, rate)
+    scores |= baseline_scores(training, held_out, sequencer.forecast_frames)
+    scores |= horizon_ratios(sequencer, training, held_out, frames.spec.names)
     # A resumed run that found nothing better keeps its old weights, but not its old wishes.
     final = dataclasses.replace(
         best,
@@ -202,7 +241,7 @@ def _fit(
     return TrainingResult(final, interrupted)
 
 
-def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback]) -> pl.Trainer:
+def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
     return pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -210,7 +249,7 @@ def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback]) -> p
         gradient_clip_val=GRADIENT_NORM,
         num_sanity_val_steps=0,
         log_every_n_steps=LOG_INTERVAL,
-        logger=TensorBoardLogger(out, name=LOGS, version=""),
+        logger=trackers(out, wandb),
         callbacks=[*callbacks, KeepLast(out / LAST)],
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -265,20 +304,21 @@ def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None
 
 def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels: str, frames: FrameSet) -> RunMeta:
     return RunMeta(
-        format=FORMAT,
+        format=SEQUENCER_FORMAT,
         kind="sequencer",
         finished=False,
         recipe=recipe.as_dict(),
         recipe_name=recipe_name,
-        descriptors=list(NAMES),
+        descriptors=list(frames.spec.names),
         mean=frames.mean.tolist(),
         std=frames.std.tolist(),
+        outliers=frames.outliers,
         audio_folder=str(audio),
         channel_rule=channels,
         licence=audio_licence(frames.folder),
         channels=frames.folder.channels,
-        sample_rate_hz=SAMPLE_RATE_HZ,
-        hop_frames=HOP_FRAMES,
+        sample_rate_hz=frames.spec.sample_rate_hz,
+        hop_frames=frames.spec.hop_frames,
         audio_seconds=round(frames.folder.seconds, 3),
         split=frames.split,
         clips=[
@@ -287,7 +327,7 @@ def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels
                 "class": part.clip.class_name,
                 "sha256": part.clip.sha256,
                 "split": side,
-                "rows": len(part.frames),
+                "rows": part.rows,
             }
             for side, parts in frames.sides()
             for part in parts

@@ -6,13 +6,12 @@
     ├── ShortClipError          a clip is shorter than the training's window
     ├── EmptyClassError         a class has no clip to learn from
     ├── NoHeldOutError          no clip to judge by
-    ├── DatasetChangedError     a resumed run was begun with another dataset, or another codec
-    └── WandbMissingError       Weights & Biases is asked for and not installed
+    └── DatasetChangedError     a resumed run was begun with another dataset, or another codec
 """
 
 from training.errors import RunError, StudioError
 
-__all__ = ["DatasetChangedError", "EmptyClassError", "NoHeldOutError", "ShortClipError", "WandbMissingError"]
+__all__ = ["DatasetChangedError", "EmptyClassError", "NoHeldOutError", "ShortClipError"]
 
 
 class ShortClipError(StudioError):
@@ -35,9 +34,3 @@ class NoHeldOutError(StudioError):
 
 class DatasetChangedError(RunError):
     """A resumed run was begun with another dataset, or with one made by another codec."""
-
-
-class WandbMissingError(StudioError):
-    """Weights & Biases is asked for and not installed."""
-
-    exit_code = 2

@@ -4,7 +4,6 @@ It does not know the command line, nor the loss (`training.tokens_module`).
 """
 
 import dataclasses
-import importlib.util
 import math
 import os
 import time
@@ -17,21 +16,21 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from training.audio_folder import is_folder
 from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
 from training.errors import NothingToResumeError, OutputExistsError, OutputFailedError, RecipeChangedError, TrainingDivergedError
 from training.quiet import quiet_lightning
-from training.run_folder import FORMAT, LAST, LOGS, git_commit, library_versions, never_kept
+from training.run_folder import FORMAT, LAST, git_commit, library_versions, never_kept
 from training.sequencer_run import THREADS, check_state
 from training.tokens_data import TokensData
 from training.tokens_dataset import TokenDataset, read_dataset
-from training.tokens_errors import DatasetChangedError, WandbMissingError
+from training.tokens_errors import DatasetChangedError
 from training.tokens_folder import KIND, TokensMeta, load_tokens, read_tokens_meta, write_tokens_meta, write_tokens_run
 from training.tokens_model import TokenTransformer
 from training.tokens_module import TokensModule
 from training.tokens_recipe import TokensRecipe
+from training.trackers import check_wandb, trackers
 
 __all__ = ["TokensResult", "train_tokens"]
 
@@ -99,8 +98,7 @@ def train_tokens(
     OutputFailedError
         The disk refused.
     """
-    if wandb is not None and importlib.util.find_spec("wandb") is None:
-        raise WandbMissingError("Weights & Biases is not installed", where="--wandb", got=wandb, hint="pip install wandb")
+    check_wandb(wandb)
     earlier = _earlier(out, recipe, resume)
     dataset = read_dataset(data)
     if earlier is not None:
@@ -200,11 +198,6 @@ def _lineage(meta: TokensMeta) -> list[dict[str, Any]]:
 
 
 def _trainer(out: Path, recipe: TokensRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
-    loggers: list[Logger] = [TensorBoardLogger(out, name=LOGS, version="")]
-    if wandb is not None:
-        from lightning.pytorch.loggers import WandbLogger
-
-        loggers.append(WandbLogger(project=wandb, name=out.name, save_dir=out / LOGS))
     half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and torch.cuda.is_available())
     return pl.Trainer(
         accelerator="auto",
@@ -214,7 +207,7 @@ def _trainer(out: Path, recipe: TokensRecipe, callbacks: list[Callback], wandb: 
         gradient_clip_val=recipe.gradient_norm,
         num_sanity_val_steps=0,
         log_every_n_steps=LOG_INTERVAL,
-        logger=loggers,
+        logger=trackers(out, wandb),
         callbacks=[*callbacks, KeepLast(out / LAST)],
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -9,7 +9,7 @@ from training.sequencer_run import train_sequencer
 
 RATE_HZ = 44_100
 RECIPE = read_recipe().with_changes(
-    hidden_size=10, layers=2, components=3, window_frames=12, batch_size=8, updates=20, validation_interval=20, held_out_share=0.34
+    hidden_size=10, num_layers=2, components=3, window_size=12, batch_size=8, updates=20, validation_interval=20, held_out_share=0.34
 )
 
 

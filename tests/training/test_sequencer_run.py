@@ -9,26 +9,39 @@ import safetensors.torch
 import soundfile
 import torch
 
+from patches.descriptors import DescriptorSpec
 from training.callbacks import Patience
 from training.descriptors import NAMES, SAMPLE_RATE_HZ
 from training.errors import (
     AudioChangedError,
     DamagedRunError,
+    DescriptorsChangedError,
     MissingCheckpointError,
     MissingRunError,
     NothingToResumeError,
+    OldRunError,
     OptionError,
     OutputExistsError,
     RecipeChangedError,
+    RecipeError,
     TrainingDivergedError,
+    WandbMissingError,
 )
-from training.recipe import read_recipe
+from training.recipe import MODELS, read_recipe
 from training.run_folder import git_commit, load_sequencer, read_meta
-from training.sequencer_data import WindowBatches
 from training.sequencer_run import train_sequencer
+from training.sequencer_windows import WindowBatches
 
 RECIPE = read_recipe().with_changes(
-    hidden_size=12, layers=2, components=2, window_frames=12, batch_size=8, updates=30, validation_interval=10, held_out_share=0.34
+    hidden_size=12,
+    num_layers=2,
+    components=2,
+    window_size=12,
+    forecast_size=6,
+    batch_size=8,
+    updates=30,
+    validation_interval=10,
+    held_out_share=0.34,
 )
 
 
@@ -160,7 +173,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(audio, cache, tmp_path, finished
 def test_the_mean_head_trains_and_measures_its_spread(audio, cache, tmp_path):
     recipe = RECIPE.with_changes(head="mean", updates=10)
     meta = train_sequencer(audio, tmp_path / "run", recipe, cache=cache).meta
-    spread = weights(tmp_path / "run")["residual_std"]
+    spread = weights(tmp_path / "run")["head.residual_std"]
     assert float(spread.square().mean()) == pytest.approx(meta.scores["validation_mse"], rel=1e-3)
     assert meta.scores["sample_std_ratio_t1"] > meta.scores["sample_std_ratio_t0"]
 
@@ -179,6 +192,65 @@ def test_a_finished_run_goes_on_with_more_updates(copy, audio, cache):
     assert (meta.updates_done, meta.recipe["updates"]) == (40, 40)
 
 
+@pytest.mark.parametrize("name", MODELS[1:])
+def test_every_model_trains_resumes_and_beats_repeating_or_says_so(audio, cache, tmp_path, name):
+    out, said = tmp_path / "run", []
+    recipe = RECIPE.with_changes(selected_model=name, updates=10)
+    meta = train_sequencer(audio, out, recipe, cache=cache, say=said.append).meta
+    assert all(np.isfinite(score) for score in meta.scores.values())
+    assert {f"repeat_ratio_{ahead}" for ahead in range(1, 9)} <= set(meta.scores)
+    assert train_sequencer(audio, out, recipe.with_changes(updates=20), resume=True, cache=cache).meta.updates_done == 20
+    _, model = load_sequencer(out)
+    assert type(model).__name__ == name
+    assert model.expected(torch.zeros(1, 5, len(NAMES)), 3).shape == (1, 3, len(NAMES))
+
+
+def test_the_order_of_descriptors_is_in_the_run(audio, cache, tmp_path):
+    """Seed fault (facts 1.1): the feature order was not in the checkpoint, and hop and rate were implied."""
+    spec = DescriptorSpec.parse("loudness,mfcc3,onset", hop_frames=512, sample_rate_hz=22_050)
+    out = tmp_path / "run"
+    train_sequencer(audio, out, RECIPE.with_changes(updates=10), spec=spec, cache=cache)
+    said = json.loads((out / "meta.json").read_text())
+    assert (said["descriptors"], said["hop_frames"], said["sample_rate_hz"]) == (["loudness", "mfcc3", "onset"], 512, 22_050)
+    meta, model = load_sequencer(out)
+    assert (meta.spec(), model.descriptors) == (spec, 3)
+    more = RECIPE.with_changes(updates=20)
+    with pytest.raises(
+        DescriptorsChangedError, match="got mfcc every 1024 at 44100 Hz; allowed: loudness,mfcc3,onset every 512 at 22050 Hz"
+    ):
+        train_sequencer(audio, out, more, spec=DescriptorSpec.parse("mfcc"), resume=True, cache=cache)
+    assert train_sequencer(audio, out, more, resume=True, cache=cache).meta.spec() == spec
+
+
+def test_a_recipe_that_cannot_be_for_these_descriptors_is_refused_before_any_work(audio, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.sequencer_run.read_frames", lambda *_, **__: pytest.fail("the audio was read"))
+    with pytest.raises(RecipeError, match="nhead"):
+        train_sequencer(audio, tmp_path / "run", RECIPE.with_changes(selected_model="TransformerModel", nhead=7), cache=cache)
+    assert not (tmp_path / "run").exists()
+
+
+def test_outliers_are_counted_in_the_run(finished, audio, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.sequencer_data.OUTLIER_DEVIATIONS", 3.0)
+    said = []
+    meta = train_sequencer(audio, tmp_path / "run", RECIPE.with_changes(updates=2, remove_outliers=True), cache=cache, say=said.append).meta
+    rows, all_rows = (sum(clip["rows"] for clip in run.clips if clip["split"] == "training") for run in (meta, finished[1].meta))
+    assert 0 < meta.outliers <= all_rows - rows
+    assert any(line.startswith(f"{meta.outliers} frames left out") for line in said)
+
+
+def test_resume_needs_no_wandb(copy, audio, cache, monkeypatch):
+    """Seed fault (facts 1.7): a training could be resumed from W&B alone."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert train_sequencer(audio, copy, RECIPE.with_changes(updates=40), resume=True, cache=cache).meta.updates_done == 40
+
+
+def test_wandb_is_asked_for_by_name_and_missed_by_name(audio, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(WandbMissingError, match=r"--wandb.*pip install wandb"):
+        train_sequencer(audio, tmp_path / "run", RECIPE, cache=cache, wandb="sequencers")
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_recipe_cannot_go_on(copy, audio, cache):
     with pytest.raises(RecipeChangedError, match=r"batch_size.*got 9; allowed: 8"):
         train_sequencer(audio, copy, RECIPE.with_changes(batch_size=9, updates=40), resume=True, cache=cache)
@@ -193,7 +265,7 @@ def test_a_resumed_run_has_its_own_patience(copy, audio, cache, monkeypatch):
 
 def test_a_resumed_run_that_finds_nothing_better_keeps_its_new_wishes(copy, audio, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("training.sequencer_run.write_run", lambda *_: pytest.fail("something better was found"))
-    monkeypatch.setattr("training.sequencer_module.gaussian_nll", lambda *_: 1e9)
+    monkeypatch.setattr("training.sequencer_scores.gaussian_nll", lambda *_: 1e9)
     monkeypatch.setattr("training.sequencer_scores.Errors.nll", property(lambda self: 1e9))
     moved = shutil.copytree(audio, tmp_path / "moved")
     meta = train_sequencer(moved, copy, RECIPE.with_changes(updates=40, patience=88), resume=True, cache=cache).meta
@@ -256,7 +328,7 @@ def test_resume_needs_a_run(audio, cache, tmp_path, copy):
 
 
 def test_a_diverged_training_says_so(audio, cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.sequencer_module.gaussian_nll", lambda *_: float("nan"))
+    monkeypatch.setattr("training.sequencer_scores.gaussian_nll", lambda *_: float("nan"))
     monkeypatch.setattr("training.sequencer_scores.Errors.nll", property(lambda self: float("nan")))
     with pytest.raises(TrainingDivergedError, match="learning_rate"):
         train_sequencer(audio, tmp_path / "run", RECIPE, cache=cache)
@@ -268,7 +340,7 @@ def test_a_diverged_training_says_so(audio, cache, tmp_path, monkeypatch):
         (lambda run: (run / "meta.json").unlink(), MissingCheckpointError, "no weights yet"),
         (lambda run: [shutil.rmtree(run), run.mkdir()], MissingRunError, "not a run folder"),
         (lambda run: (run / "meta.json").write_text("{"), DamagedRunError, "meta.json"),
-        (lambda run: (run / "meta.json").write_text("[]"), DamagedRunError, "format 1"),
+        (lambda run: (run / "meta.json").write_text("[]"), DamagedRunError, "format 2"),
         (lambda run: (run / "meta.json").write_text("[" * 100_000), DamagedRunError, "not what a training writes"),
         (lambda run: edit(run, clips=5), DamagedRunError, "clips"),
         (lambda run: edit(run, clips=[{"path": "a"}]), DamagedRunError, "a clip needs"),
@@ -278,11 +350,15 @@ def test_a_diverged_training_says_so(audio, cache, tmp_path, monkeypatch):
         (lambda run: edit(run, scores=None), DamagedRunError, "scores"),
         (lambda run: edit(run, descriptors=None), DamagedRunError, "descriptors"),
         (lambda run: edit(run, audio_folder=3), DamagedRunError, "audio_folder is not str"),
-        (lambda run: edit(run, format=2), DamagedRunError, "format 1"),
+        (lambda run: edit(run, format=3), DamagedRunError, "format 2"),
+        (lambda run: edit(run, format=1), OldRunError, "a run of Starling 0.1.*Train again"),
         (lambda run: edit(run, surprise=1), DamagedRunError, "surprise"),
-        (lambda run: edit(run, recipe=RECIPE.as_dict() | {"layers": 99}), DamagedRunError, "layers"),
+        (lambda run: edit(run, recipe=RECIPE.as_dict() | {"num_layers": 99}), DamagedRunError, "num_layers"),
         (lambda run: edit(run, recipe=RECIPE.as_dict() | {"hidden_size": 13}), DamagedRunError, "do not fit the recipe"),
-        (lambda run: edit(run, descriptors=["loudness"]), DamagedRunError, "other descriptors"),
+        (lambda run: edit(run, descriptors=["loudness"]), DamagedRunError, "mean and std do not fit"),
+        (lambda run: edit(run, descriptors=["loudness"] * 39), DamagedRunError, "descriptors"),
+        (lambda run: edit(run, hop_frames=1000), DamagedRunError, "hop_frames"),
+        (lambda run: edit(run, recipe=RECIPE.as_dict() | {"selected_model": "TransformerModel", "nhead": 4}), DamagedRunError, "nhead"),
         (lambda run: (run / "checkpoint.safetensors").unlink(), MissingCheckpointError, "no weights"),
         (lambda run: (run / "checkpoint.safetensors").write_bytes(b"0" * 99), DamagedRunError, "not the weights"),
     ],

@@ -20,10 +20,11 @@ from training.errors import (
     RecipeError,
     StudioError,
     TrainingDivergedError,
+    WandbMissingError,
 )
 from training.tokens_command import add_tokens_parser
 from training.tokens_data import TokenWindows
-from training.tokens_errors import DatasetChangedError, WandbMissingError
+from training.tokens_errors import DatasetChangedError
 from training.tokens_folder import load_tokens, read_tokens_meta
 from training.tokens_recipe import RECIPES, read_tokens_recipe, tokens_recipe_from_dict
 from training.tokens_run import train_tokens

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -6,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from patches.descriptors import DescriptorSpec
 from training.__main__ import main
 from training.errors import StudioError
-from training.recipe import read_recipe
+from training.recipe import SequencerRecipe, read_recipe
 from training.sequencer_run import TrainingResult
 
 
@@ -26,6 +28,12 @@ def test_the_command_line_loads_no_torch():
         (["--audio", "none", "--out", "run"], 2, "--audio: no such folder of sounds; got none"),
         (["--audio", ".", "--out", "run", "--recipe", "none.toml"], 2, "none.toml: cannot read the recipe"),
         (["--audio", ".", "--out", "run", "--updates", "0"], 2, "updates: out of range; got 0"),
+        (["--audio", ".", "--out", "run", "--hidden_size", "many"], 2, "--hidden_size: not such a value; got many; allowed: 4 .. 1024"),
+        (["--audio", ".", "--out", "run", "--selected-model", "GRU"], 2, "selected_model: out of range; got 'GRU'; allowed: LSTM |"),
+        (["--audio", ".", "--out", "run", "--remove_outliers", "perhaps"], 2, "--remove_outliers: not such a value; got perhaps"),
+        (["--audio", ".", "--out", "run", "--descriptors", "mfcc,pitchiness"], 2, "--descriptors"),
+        (["--audio", ".", "--out", "run", "--hop-frames", "1000"], 2, "hop_frames"),
+        (["--audio", ".", "--out", "run", "--hop_frames", "x"], 2, "--hop_frames: not a whole number; got x"),
         (["--audio", ".", "--out", "run"], 2, "audio"),
         (["--audio", ".", "--out", "run", "--resume"], 2, "run: no such run folder"),
     ],
@@ -128,7 +136,7 @@ def test_options_reach_the_training(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("training.sequencer_run.train_sequencer", train)
     recipe = tmp_path / "mine.toml"
-    recipe.write_text("layers = 1\n")
+    recipe.write_text("num_layers = 1\n")
     line = [
         "sequencer",
         "--audio",
@@ -146,15 +154,61 @@ def test_options_reach_the_training(tmp_path, monkeypatch, capsys):
     ]
     assert main(line) == 130
     assert asked["recipe"] == read_recipe(recipe).with_changes(updates=5, seed=9)
-    assert (asked["recipe_name"], asked["channels"], asked["resume"]) == ("mine", "stereo", False)
+    assert (asked["recipe_name"], asked["channels"], asked["resume"], asked["spec"]) == ("mine", "stereo", False, None)
     assert "go on with --resume" in capsys.readouterr().out
 
 
-def test_lightning_and_torch_say_nothing_of_themselves(tmp_path):
+@pytest.fixture
+def asked_for(tmp_path, monkeypatch):
+    """What a command line asks the training for."""
+    asked = {}
+
+    def train(audio, out, recipe, **options):
+        asked.update(options, recipe=recipe)
+        raise StudioError("enough")
+
+    def ask(*words):
+        monkeypatch.setattr("training.sequencer_run.train_sequencer", train)
+        assert main(["sequencer", "--audio", str(tmp_path), "--out", str(tmp_path / "run"), *words]) == 1
+        return asked
+
+    return ask
+
+
+@pytest.mark.parametrize("words", ["{dial} {value}", "{dash} {value}", "{dial}={value}"])
+def test_every_dial_is_an_option(asked_for, words):
+    other = {"selected_model": "TransformerModel", "head": "mean", "schedule": "constant", "remove_outliers": "True"}
+    for row in dataclasses.fields(SequencerRecipe):
+        text = other.get(row.name, "0.5" if row.type is float and row.name != "learning_rate" else "0.01" if row.type is float else "6")
+        line = words.format(dial=f"--{row.name}", dash=f"--{row.name.replace('_', '-')}", value=text)
+        recipe = asked_for(*line.split(" "))["recipe"]
+        assert recipe == read_recipe().with_changes(**{row.name: True if row.type is bool else row.type(text)})
+
+
+@pytest.mark.parametrize(
+    ("words", "on"),
+    [(["False"], False), (["false"], False), (["0"], False), (["no"], False), ([], True), (["True"], True), (["yes"], True), (None, False)],
+)
+def test_remove_outliers_false_means_false(asked_for, words, on):
+    """Seed fault (facts 1.6): argparse's type=bool takes every word for True."""
+    asked = asked_for(*([] if words is None else ["--remove_outliers", *words]))
+    assert asked["recipe"].remove_outliers is on
+
+
+def test_hop_and_rate_and_descriptors_have_options(asked_for):
+    """Seed fault (facts 1.2): no flags for hop and rate."""
+    spec = asked_for("--descriptors", "classic,onset", "--hop_frames", "512", "--sample-rate-hz", "22050")["spec"]
+    assert spec == DescriptorSpec.parse("classic,onset", hop_frames=512, sample_rate_hz=22_050)
+    assert asked_for("--hop-frames", "2048")["spec"] == DescriptorSpec.parse("mfcc", hop_frames=2048)
+    assert asked_for("--wandb", "birds")["wandb"] == "birds"
+
+
+def test_a_whole_command_ends_well_and_lightning_and_torch_say_nothing_of_themselves(tmp_path):
+    """Seed fault (facts 1.6): the script's last lines ended in a NameError after the training."""
     random = np.random.default_rng(0)
     for index in range(2):
         soundfile.write(tmp_path / f"{index}.wav", 0.1 * random.standard_normal(44_100), 44_100)
-    (tmp_path / "tiny.toml").write_text("hidden_size = 4\nlayers = 1\ncomponents = 1\nupdates = 2\nvalidation_interval = 1\n")
+    (tmp_path / "tiny.toml").write_text("hidden_size = 4\nnum_layers = 1\ncomponents = 1\nupdates = 2\nvalidation_interval = 1\n")
     command = [
         sys.executable,
         "-m",
@@ -171,4 +225,5 @@ def test_lightning_and_torch_say_nothing_of_themselves(tmp_path):
     assert (answer.returncode, answer.stderr) == (0, "")
     lines = answer.stdout.splitlines()
     assert [line.split(" ")[0] for line in lines[:3]] == ["2", "update", "update"]
-    assert len(lines) == 5
+    assert len(lines) in (6, 7)
+    assert lines[-1].startswith(f"{tmp_path / 'run'}: 2 updates")

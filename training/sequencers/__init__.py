@@ -1,0 +1,1 @@
+"""The four sequencers of the Descriptor Transformer, one file each, and the parts they share."""
