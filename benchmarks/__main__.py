@@ -13,6 +13,7 @@ from benchmarks.report import BenchmarkError, show_table, to_json
 BENCHMARKS = {
     "codec": "benchmarks.codec",
     "query": "benchmarks.query",
+    "sequencer": "benchmarks.sequencer",
     "stage": "benchmarks.stage",
     "start": "benchmarks.start",
     "tokens": "benchmarks.tokens",

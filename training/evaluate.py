@@ -1,4 +1,7 @@
-"""``python -m training evaluate``: renders a patch through the stage, judges it against held-out sounds, writes a page and its scores.
+"""``python -m training evaluate``: judges what was trained, writes a page and its scores; what is asked decides how.
+
+A patch is rendered through the stage and judged against held-out sounds, here. The run of a sequencer is judged on the files that it has
+not learned from: `training.sequencer_report`.
 
 ::
 
@@ -12,8 +15,6 @@ import argparse
 import dataclasses
 import json
 import multiprocessing
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,11 @@ from numpy.typing import NDArray
 
 from training.audio_folder import is_folder
 from training.deaf_workers import deaf_workers
-from training.errors import OptionError, OutputFailedError
+from training.errors import OptionError
+from training.evaluation.report_folder import REPORT, SCORES, machine_name, make_folder
+from training.sequencer_report import QUICK as QUICK_RUN
+from training.sequencer_report import SequencerOptions, evaluate_sequencer
+from training.sequencer_report_frames import is_run
 
 if TYPE_CHECKING:
     from patches.manifest import Manifest
@@ -36,12 +41,18 @@ if TYPE_CHECKING:
 
 __all__ = ["EvaluateOptions", "add_evaluate_parser", "evaluate", "run_evaluate"]
 
-SCORES, REPORT = "scores.json", "report.html"
 FORMAT = 1
 EMBEDDING_NAMES = ("log-mel", "clap")
 LEVELS_RANGE, SECONDS_RANGE, DRIFT_MINUTES_MAX, TAKES_MAX, WORKERS_MAX = (2, 101), (2.0, 60.0), 24 * 60.0, 20, 64
 TWINS_PER_CLASS = 20
 QUICK = {"levels": 4, "seconds": 4.0, "takes": 1, "drift_minutes": 0.5}
+RUN_NUMBERS = {
+    "origins": "moments to predict from at most",
+    "samples": "draws after each of some of them",
+    "mosaics": "held-out sounds to go on from",
+    "hops": "length of a mosaic",
+}
+PATCH_ONLY = ("levels", "seconds", "takes", "drift_minutes", "embedding", "workers", "codec")
 QUICK_TWINS, QUICK_CLIPS, QUICK_BLEND_S = 4, 12, 8.0
 
 Say = Callable[[str], None]
@@ -86,13 +97,19 @@ def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
     """Add the `evaluate` command to a command line and return its parser."""
     parser = commands.add_parser(
         "evaluate",
-        help="judge a patch against held-out sounds",
-        description="Render a patch through the stage, judge it against real sounds it has not learned from, and write a page with scores.",
+        help="judge a patch, or the run of a sequencer, against held-out sounds",
+        description="Render a patch through the stage and judge it against real sounds it has not learned from; or judge the run of a "
+        "sequencer on the files it has not learned from. Write a page with scores.",
     )
     default = {field.name: field.default for field in dataclasses.fields(EvaluateOptions)}
     # None is "not said": --quick fills what is not said with less.
-    parser.add_argument("patch", metavar="PATCH", help="slug or folder of a patch")
-    parser.add_argument("--data", type=Path, required=True, metavar="HELD_OUT", help="folder of real sounds; its sub-folders are classes")
+    parser.add_argument("patch", metavar="RUN|PATCH", help="slug or folder of a patch, or the run folder of a sequencer")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="of a patch: folder of real sounds, its sub-folders are classes; of a run: the sounds it learned from, where they have moved",
+    )
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help=f"folder for {REPORT} and {SCORES}")
     parser.add_argument("--levels", type=int, metavar="N", help=f"levels of each parameter (default {default['levels']})")
     parser.add_argument(
@@ -106,18 +123,21 @@ def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
     )
     parser.add_argument("--seed", type=int, default=default["seed"], metavar="N", help="of renders, folds and mixtures (default 0)")
     parser.add_argument("--drift-minutes", type=float, metavar="M", help=f"long render (default {default['drift_minutes']:g}; 0: none)")
-    parser.add_argument(
-        "--embedding", default=default["embedding"], metavar="NAME", help="log-mel (default), or clap where its weights are"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=default["workers"], metavar="N", help=f"processes at once (default {default['workers']})"
-    )
+    parser.add_argument("--embedding", metavar="NAME", help="log-mel (default), or clap where its weights are")
+    parser.add_argument("--workers", type=int, metavar="N", help=f"processes at once (default {default['workers']})")
     parser.add_argument(
         "--codec",
         type=Path,
         metavar="CODEC",
         help="codec folder that encodes for a patch without an encoder; one that has an encoder is judged by its own",
     )
+    of_run = parser.add_argument_group("of a run")
+    of_run.add_argument(
+        "--patch", dest="mosaic", metavar="PATCH", help="mosaic patch exported from the run: mosaics, and a map of its corpus"
+    )
+    run_default = {field.name: field.default for field in dataclasses.fields(SequencerOptions)}
+    for name, what in RUN_NUMBERS.items():
+        of_run.add_argument(f"--{name}", type=int, metavar="N", help=f"{what} (default {run_default[name]})")
     parser.add_argument("--quick", action="store_true", help="a glance: fewer and shorter renders than a verdict needs")
     parser.set_defaults(run=partial(run_evaluate, say=say))
     return parser
@@ -125,6 +145,14 @@ def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
 
 def run_evaluate(options: argparse.Namespace, say: Say) -> int:
     """Run the `evaluate` command and return its exit code; a `StudioError` is left to the caller."""
+    if is_run(Path(options.patch)):
+        return _run_sequencer(options, say)
+    for name in ("mosaic", *RUN_NUMBERS):
+        if getattr(options, name) is not None:
+            option = "--patch" if name == "mosaic" else f"--{name}"
+            raise OptionError("only of the run of a sequencer", where=option, got=options.patch, allowed="a run folder to evaluate")
+    if options.data is None:
+        raise OptionError("a patch is judged against real sounds", where="--data", allowed="a folder with audio files in it")
     names = {field.name for field in dataclasses.fields(EvaluateOptions)}
     given = {name: value for name, value in vars(options).items() if name in names and value is not None}
     scores = evaluate(EvaluateOptions(**((QUICK if options.quick else {}) | given)))
@@ -136,10 +164,32 @@ def run_evaluate(options: argparse.Namespace, say: Say) -> int:
         sign = "≥" if finding.target.at_least else "≤"
         mark = {True: "holds", False: "DOES NOT HOLD", None: ""}[finding.holds]
         say(f"{finding.target.label}: {value} ({sign} {finding.target.bound:g}) {mark}".rstrip())
-    for text in weaknesses(scores):
-        say(f"- {text}")
-    say(f"{options.report / REPORT}: written after {scores['seconds']:.0f} s")
+    _say_end(weaknesses(scores), options.report, scores, say)
     return 0
+
+
+def _run_sequencer(options: argparse.Namespace, say: Say) -> int:
+    for name in PATCH_ONLY:
+        if getattr(options, name) is not None:
+            raise OptionError("only of a patch", where="--" + name.replace("_", "-"), got=options.patch, allowed="a patch to evaluate")
+    names = ("data", "report", "seed", "quick", *RUN_NUMBERS)
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    asked = SequencerOptions(run=Path(options.patch), patch=options.mosaic, **((QUICK_RUN if options.quick else {}) | given))
+    scores = evaluate_sequencer(asked, machine_name(), say)
+
+    from training.evaluation.sequencer_verdict import horizon_findings, sequencer_weaknesses
+
+    for finding in horizon_findings(scores["horizon"]):
+        ratio = "" if finding.ratio is None else f"{finding.ratio:.3f} of the error of repeating the last frame: "
+        say(f"{finding.horizon} steps ahead: {ratio}{finding.words}")
+    _say_end(sequencer_weaknesses(scores), options.report, scores, say)
+    return 0
+
+
+def _say_end(weaknesses: list[str], report: Path, scores: dict[str, Any], say: Say) -> None:
+    for text in weaknesses:
+        say(f"- {text}")
+    say(f"{report / REPORT}: written after {scores['seconds']:.0f} s")
 
 
 def evaluate(options: EvaluateOptions) -> dict[str, Any]:
@@ -173,7 +223,7 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
     plan = make_plan(
         manifest.controls, real, Sizes(options.levels, options.takes, twins, blend_s, 60.0 * options.drift_minutes), seed=options.seed
     )
-    _make_folder(options.report)
+    make_folder(options.report)
     reasons: dict[str, str] = {}
     codec = _codec(options.patch, options.codec, manifest, reasons)
     # Beside the report, as half an hour of sound may not fit where the system keeps its temporary files.
@@ -197,7 +247,7 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
         "reasons": reasons,
         "renders": len(renders),
         "seconds": round(time.monotonic() - began, 1),
-        "machine": _machine(),
+        "machine": machine_name(),
     }
     title = f"{manifest.name} ({manifest.slug})"
     text = json.dumps(scores, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -246,16 +296,6 @@ def _codec(patch: str, folder: Path | None, manifest: "Manifest", reasons: dict[
     return codec
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the report's folder, and see that it can be written to before an hour of work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputFailedError("could not be written", where=folder, got=error.strerror, hint="Choose another --report") from error
-
-
 @contextmanager
 def _pool(workers: int) -> "Iterator[ProcessPoolExecutor | None]":
     if workers == 1:
@@ -283,13 +323,3 @@ def _features(sound: "tuple[NDArray[np.float32], int]") -> "NDArray[np.float64]"
     from training.evaluation.features import piece_features
 
     return piece_features(*sound)
-
-
-def _machine() -> str:
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} logical cores, {platform.system()}"

@@ -16,7 +16,7 @@ from training.evaluation.chart import chart_svg
 from training.evaluation.spectrogram import RANGE_DB, spectrogram_png
 from training.evaluation.verdict import findings, weaknesses
 
-__all__ = ["Example", "report_html"]
+__all__ = ["Example", "audio_html", "page_html", "report_html"]
 
 LISTEN_S = 5.0
 STYLE = """
@@ -73,11 +73,24 @@ def report_html(
         _judge(scores),
         "<h2>All scores</h2><pre>" + escape(json.dumps(scores, indent=1, ensure_ascii=False)) + "</pre>",
     ]
+    return page_html(title, sections)
+
+
+def page_html(title: str, sections: Sequence[str]) -> str:
+    """Return a whole page of sections that are HTML already."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head><body>'
         + "\n".join(sections)
         + "</body></html>\n"
     )
+
+
+def audio_html(audio: NDArray[np.float32], sample_rate_hz: int) -> str:
+    """Return a player that holds its sound: mono, shape (T,)."""
+    # FLAC: every browser plays it, and it adds nothing to what is to be judged.
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(audio, -1.0, 1.0), sample_rate_hz, format="FLAC", subtype="PCM_16")
+    return f'<audio controls preload="none" src="data:audio/flac;base64,{base64.b64encode(buffer.getvalue()).decode()}"></audio>'
 
 
 def _targets(scores: Mapping[str, Any]) -> str:
@@ -102,15 +115,9 @@ def _examples(examples: Sequence[Example], sample_rate_hz: int) -> str:
 def _figure(example: Example, sample_rate_hz: int) -> str:
     audio = np.asarray(example.audio[: round(LISTEN_S * sample_rate_hz)], dtype=np.float32)
     picture = base64.b64encode(spectrogram_png(audio, sample_rate_hz)).decode()
-    # FLAC: every browser plays it, and it adds nothing to what is to be judged.
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio, -1.0, 1.0), sample_rate_hz, format="FLAC", subtype="PCM_16")
-    sound = base64.b64encode(buffer.getvalue()).decode()
     caption = escape(f"{example.what} {example.note}".strip())
-    return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{picture}"><audio controls preload="none" '
-        f'src="data:audio/flac;base64,{sound}"></audio><figcaption>{caption}</figcaption></figure>'
-    )
+    player = audio_html(audio, sample_rate_hz)
+    return f'<figure><img alt="{caption}" src="data:image/png;base64,{picture}">{player}<figcaption>{caption}</figcaption></figure>'
 
 
 def _curves(curves: Mapping[str, Mapping[str, Any]]) -> str:
