@@ -5,6 +5,8 @@ Decks are numbered from 0 here and from 1 where a person reads or types them.
 
 from dataclasses import dataclass
 
+from realtime.voices.voice import CorpusChoice
+
 
 @dataclass(frozen=True)
 class Load:
@@ -17,6 +19,18 @@ class Load:
     """None keeps the deck's seed."""
     controls: tuple[tuple[str, float], ...] = ()
     """Values that are not the defaults, by id."""
+    corpora: tuple[CorpusChoice, ...] = ()
+    """What a mosaic plays; none: the patch's own corpus."""
+    prime: str | None = None
+    """A sound file that the sequencer of a mosaic hears before it predicts; None: the patch's own prime."""
+
+
+@dataclass(frozen=True)
+class SetCorpora:
+    """Play other corpora with the same patch and the same values: cross-fades as a load does. None: the patch's own corpus."""
+
+    deck: int
+    corpora: tuple[CorpusChoice, ...]
 
 
 @dataclass(frozen=True)
@@ -59,4 +73,4 @@ class SetMode:
     mode: int | None
 
 
-Command = Load | Unload | SetControl | Reset | SetLead | SetMode
+Command = Load | SetCorpora | Unload | SetControl | Reset | SetLead | SetMode

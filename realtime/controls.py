@@ -17,7 +17,8 @@ from realtime.kernels.views import Floats
 class StageControl:
     """A control that every deck (or the master) has.
 
-    `position` is where its value is among a deck's floats (see `realtime.kernels.layout`), -1 where it has another way.
+    `position` is where its value is among a deck's floats, for the master's among all (see `realtime.kernels.layout`), -1 where it has
+    another way.
     """
 
     id: str
@@ -41,7 +42,10 @@ DECK_CONTROLS: tuple[StageControl, ...] = (
     StageControl("freeze", "Freeze", "", 0.0, 1.0, 0.0, "1 holds the present state of the model"),
 )
 MASTER_CONTROLS: tuple[StageControl, ...] = (
-    StageControl("gain", "Master gain", "dB", SILENCE_DB, 12.0, 0.0, "level of everything; the minimum is silence"),
+    StageControl("gain", "Master gain", "dB", SILENCE_DB, 12.0, 0.0, "level of everything; the minimum is silence", at.F_MASTER_GAIN),
+    StageControl(
+        "input_gain", "Input gain", "dB", SILENCE_DB, 24.0, 0.0, "level of the live input; the minimum is silence", at.F_INPUT_GAIN
+    ),
 )
 
 
@@ -86,7 +90,7 @@ def set_master(floats: Floats, control_id: str, value: float) -> None:
     control = find(MASTER_CONTROLS, control_id)
     if control is None:
         raise UnknownControlError("the master has no such control", got=control_id, allowed=ids(MASTER_CONTROLS))
-    floats[at.F_MASTER_GAIN] = linear_gain(check_range(f"master.{control_id}", value, control.minimum, control.maximum))
+    floats[control.position] = linear_gain(check_range(f"master.{control_id}", value, control.minimum, control.maximum))
 
 
 def set_deck(floats: Floats, deck: int, control: StageControl, value: float) -> float:

@@ -7,15 +7,18 @@ Every process stands in exactly one place: *incoming* (loads, fills its ring), *
 """
 
 import time
+from typing import Any
 
 from patches.manifest import Manifest
-from realtime.controls import decibels
+from realtime.corpora import write_options
+from realtime.deck_view import Standing, deck_snapshot
 from realtime.job import Job, Take
 from realtime.kernels import layout as at
 from realtime.lead import choose_lead, least_lead
 from realtime.pool import Pool
 from realtime.shared import SharedBlock
 from realtime.snapshot import DeckSnapshot
+from realtime.voices.voice import CorpusChoice
 from realtime.worker import State, Worker
 
 HANG_S = 1.0
@@ -25,6 +28,8 @@ MAX_CRASHES = 5
 """A patch whose process is lost this often in the window is given up, so that a broken one does not eat the machine."""
 FREE_RETRIES = 2
 """The first restarts come at once; later ones wait, each twice as long."""
+NOTE_S = 10.0
+"""A note of a voice is shown this long: it says what was done, not what is."""
 
 
 class Deck:
@@ -56,6 +61,8 @@ class Deck:
         self._words = at.deck_words(number)
         self._fault = ""
         self._mode_note = ""
+        self._note = ""
+        self._note_until_s = 0.0
         self._wanted: Job | None = None
         self._incoming: Take | None = None
         self._current: Take | None = None
@@ -74,11 +81,17 @@ class Deck:
         if job.seed is None:
             job.seed = self._seed
         self._seed = job.seed
-        self._fault = ""
+        self._fault = self._note = ""
         self._retry_at = 0.0
         self._drop_incoming()
         self._wanted = job
         self.announced = job.manifest
+
+    def set_corpora(self, corpora: tuple[CorpusChoice, ...]) -> None:
+        """Play other corpora: a load of what was asked for last, with the values it has now."""
+        jobs = self._jobs()
+        if jobs:
+            self.load(jobs[0].with_corpora(corpora))
 
     def unload(self) -> None:
         """Fade out and free the deck."""
@@ -155,6 +168,8 @@ class Deck:
             self._poll_leaving(take)
         self._poll_current()
         self._poll_incoming()
+        if self._note and time.monotonic() >= self._note_until_s:
+            self._note = ""
         if self._wanted is not None and self._incoming is None and time.monotonic() >= self._retry_at:
             self._begin(self._wanted)
 
@@ -197,7 +212,16 @@ class Deck:
             values[index] = job.values.get(control.id, control.default)
         self._loads += 1
         worker.begin_load()
-        worker.say(do="load", load=self._loads, folder=str(job.folder), deck=self.number, ring=ring, seed=job.seed, mode=job.mode)
+        worker.say(
+            do="load",
+            load=self._loads,
+            folder=str(job.folder),
+            deck=self.number,
+            ring=ring,
+            seed=job.seed,
+            mode=job.mode,
+            options=write_options(job.options),
+        )
         self._incoming = Take(worker, ring, job)
         if self._current is None:
             self.state = "loading" if self.state != "restarting" else self.state
@@ -217,6 +241,8 @@ class Deck:
                 take.priority = str(event["priority"])
                 take.modes = tuple(event["modes"])
                 self._apply_lead()
+            elif event["event"] == "note":
+                self._show_note(event)
             elif event["event"] == "failed":
                 # It is idle again by itself: the voice broke, not the process.
                 self._incoming = None
@@ -236,6 +262,8 @@ class Deck:
         self._leave()
         self._current = take
         self._block.words[self._words + at.D_ACTIVE] = take.ring
+        # The one that leaves no longer has a say in it.
+        self._apply_lead()
         self._rest("playing", "")
         self.announced = take.job.manifest if self._wanted is None else self.announced
 
@@ -248,6 +276,8 @@ class Deck:
             if event["event"] == "mode":
                 degraded = event["mode"] > 0 and not event["pinned"]
                 self._mode_note = f"too slow here, playing in mode: {event['name']}" if degraded else ""
+            elif event["event"] == "note":
+                self._show_note(event)
             elif event["event"] == "broken":
                 reason = f"broke ({event['error']})"
         if not self._is_lost(take):
@@ -306,6 +336,10 @@ class Deck:
         self._retry_at = now + (0.0 if waits <= 0 else 0.25 * 2**waits)
         self._wanted = job
 
+    def _show_note(self, event: dict[str, Any]) -> None:
+        self._note = str(event["text"])
+        self._note_until_s = time.monotonic() + NOTE_S
+
     def _give_up(self, reason: str) -> None:
         self._fault = reason
         if self._current is None:
@@ -337,36 +371,6 @@ class Deck:
 
     def snapshot(self, device_latency_s: float) -> DeckSnapshot:
         """The deck now. Any thread."""
-        words, floats, rate = self._block.words, self._block.floats, self._block.sample_rate_hz
-        state = at.deck_floats(self.number)
-        take, manifest = self._current, self.announced
-        ring = at.ring_words(self.number, take.ring if take else 0)
-        budget_ns = max(int(words[ring + at.R_BUDGET_NS]), 1)
-        step_s = budget_ns / 1e9 if take else 0.0
-        lead = int(words[self._words + at.D_LEAD_FRAMES])
-        mode = int(words[ring + at.R_MODE])
-        audio = take.job.manifest.audio if take else None
-        lookahead_s = audio.lookahead_frames / audio.sample_rate_hz if audio else 0.0
-        square = [float(floats[state + at.DF_SQUARE + i]) for i in range(2)]
-        return DeckSnapshot(
-            number=self.number,
-            patch=manifest.slug if manifest else "",
-            state=self.state,
-            error=self.error,
-            peak_db=(decibels(float(floats[state + at.DF_PEAK])), decibels(float(floats[state + at.DF_PEAK + 1]))),
-            rms_db=(decibels(square[0] ** 0.5), decibels(square[1] ** 0.5)),
-            lead_frames=lead,
-            fill_frames=self._block.fill_frames(self.number, take.ring) if take else 0,
-            step_ms=int(words[ring + at.R_STEP_MEAN_NS]) / 1e6 if take else 0.0,
-            step_max_ms=int(words[ring + at.R_STEP_MAX_NS]) / 1e6 if take else 0.0,
-            step_share=int(words[ring + at.R_STEP_MEAN_NS]) / budget_ns if take else 0.0,
-            underruns=int(words[self._words + at.D_UNDERRUNS]),
-            missing_frames=int(words[self._words + at.D_MISSING_FRAMES]),
-            late_steps=int(words[ring + at.R_LATE_STEPS]) if take else 0,
-            faults=int(words[ring + at.R_FAULTS]) if take else 0,
-            restarts=self.restarts,
-            mode=take.modes[mode] if take and mode < len(take.modes) else "",
-            priority=take.priority if take else "",
-            latency_ms=1000.0 * (2.0 * step_s + lead / rate + device_latency_s + lookahead_s) if take else 0.0,
-            pid=take.worker.pid if take else 0,
-        )
+        manifest = self.announced
+        standing = Standing(self.number, manifest.slug if manifest else "", self.state, self.error, self._note, self.restarts)
+        return deck_snapshot(self._block, standing, self._current, device_latency_s)

@@ -20,7 +20,9 @@ import numpy as np
 from patches.errors import PatchError
 from patches.reader import read_manifest
 from realtime.controls import FREEZE_LEVEL
+from realtime.corpora import read_options
 from realtime.errors import StageError
+from realtime.input_ring import InputReader
 from realtime.kernels import layout as at
 from realtime.kernels.ring import fill, write
 from realtime.kernels.views import Floats
@@ -28,11 +30,14 @@ from realtime.ladder import Ladder
 from realtime.priority import raise_deck, rest_deck
 from realtime.shared import SharedBlock
 from realtime.stream import VoiceStream, default_controls
-from realtime.voices.voice import make_voice
+from realtime.voices.voice import make_voice, take_notes
 
 IDLE_POLL_S = 0.05
 MEASURED_STEPS = 48
 """Steps timed after loading, to choose the lead from."""
+NOTE_S = 1.0
+"""A voice is asked for its notes, and they are passed on, this often at most."""
+NOTE_CHARACTERS = 400
 MEAN_SHARE = 0.02
 """Weight of the newest step in the running mean shown to the performer."""
 
@@ -76,6 +81,9 @@ class DeckProcess:
         self._pending: Floats = np.zeros((0, at.CHANNELS), np.float32)
         self._alive = True
         self._restart = False
+        self._input: InputReader | None = None
+        self._load_number = 0
+        self._asked_ns = 0
         self._commands: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self._load,
             "unload": self._unload,
@@ -115,8 +123,9 @@ class DeckProcess:
         folder = Path(message["folder"])
         try:
             manifest = read_manifest(folder)
-            voice = make_voice(folder, manifest)
+            voice = make_voice(folder, manifest, read_options(message["options"]))
             voice.prepare()
+            notes = take_notes(voice)
         except (PatchError, StageError, OSError, MemoryError) as error:
             self.say(event="failed", load=message["load"], error=str(error))
             return
@@ -130,29 +139,42 @@ class DeckProcess:
         self._controls = self._block.controls(message["deck"], message["ring"])
         self._seed = int(message["seed"])
         stream = VoiceStream(voice, manifest, self._block.sample_rate_hz)
-        step_ms_p99 = _measure(stream, default_controls(manifest))
+        step_ms_p99 = _measure(stream, default_controls(manifest), self._block.sample_rate_hz)
         stream.start(self._seed)
+        # What it said while its steps were timed, it said to nobody.
+        take_notes(voice)
+        self._asked_ns = time.monotonic_ns()
         self._restart = False
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
         self._ladder = Ladder(modes=len(voice.modes), pinned=message["mode"])
         words = self._block.words
         words[self._ring + at.R_BUDGET_NS] = round(stream.step_s * 1e9)
         words[self._ring + at.R_HEARTBEAT_NS] = time.monotonic_ns()
+        # From here on: what came in while it loaded is past.
+        self._input = InputReader(self._block) if stream.listens else None
         self._stream = stream
+        self._load_number = int(message["load"])
         # A collector that stops the deck for a hundred milliseconds is worse than the few cycles a voice may leave behind.
         gc.collect()
         gc.freeze()
         gc.disable()
         priority = raise_deck()
         self.say(event="loaded", load=message["load"], priority=priority, modes=list(voice.modes), step_ms_p99=step_ms_p99)
+        self._tell(notes)
 
     def release(self) -> None:
         """Let go of the voice and give the collector back its work."""
         self._stream = None
+        self._input = None
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
         gc.enable()
         gc.unfreeze()
         gc.collect()
+
+    def _tell(self, notes: list[str]) -> None:
+        """Pass on what the voice has to say, each thing once."""
+        if notes:
+            self.say(event="note", load=self._load_number, text="; ".join(dict.fromkeys(notes))[:NOTE_CHARACTERS])
 
     def _unload(self, message: dict[str, Any]) -> None:
         self.release()
@@ -189,11 +211,12 @@ class DeckProcess:
             time.sleep(min(max((ready - lead) / self._block.sample_rate_hz, 0.0003), 0.002))
             return
         frozen = float(self._block.floats[self._freeze_float]) >= FREEZE_LEVEL
+        heard = None if self._input is None else self._input.read()
         if self._restart:
-            frames = stream.restart(self._seed, self._controls, frozen)
+            frames = stream.restart(self._seed, self._controls, frozen, heard)
             self._restart = False
         else:
-            frames = stream.next(self._controls, frozen)
+            frames = stream.next(self._controls, frozen, heard)
         taken = time.monotonic_ns() - now
         self._push(frames)
         self._note(stream, taken, ready, lead)
@@ -219,6 +242,10 @@ class DeckProcess:
         late = taken_ns > budget_ns or (flowing and ready_frames - spent_frames < 0.5 * slack_frames)
         words[ring + at.R_LATE_STEPS] += late
         words[ring + at.R_STEPS] = steps + 1
+        now = time.monotonic_ns()
+        if now - self._asked_ns >= NOTE_S * 1e9:
+            self._asked_ns = now
+            self._tell(take_notes(stream.voice))
         mode = self._ladder.observe(taken_ns / budget_ns, late)
         if mode != int(words[ring + at.R_MODE]):
             words[ring + at.R_MODE] = mode
@@ -226,13 +253,14 @@ class DeckProcess:
             self.say(event="mode", mode=mode, name=stream.voice.modes[mode], pinned=self._ladder.pinned is not None)
 
 
-def _measure(stream: VoiceStream, controls: Floats) -> float:
-    """Time steps of a fresh stream; returns the 99th percentile in ms."""
+def _measure(stream: VoiceStream, controls: Floats, rate_hz: int) -> float:
+    """Time steps of a fresh stream, which hears noise if it listens; returns the 99th percentile in ms."""
     taken = []
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, round(stream.step_s * rate_hz)).astype(np.float32)
     stream.start(0)
     for _ in range(MEASURED_STEPS):
         started = time.perf_counter_ns()
-        stream.next(controls, False)
+        stream.next(controls, False, noise)
         taken.append(time.perf_counter_ns() - started)
     return float(np.percentile(taken, 99)) / 1e6
 

@@ -5,6 +5,7 @@
     StageError                    exit code 1: it failed
     ├── DeviceError               a device did not open
     │   ├── RateRefusedError      the device refuses the sample rate
+    │   ├── InputDeviceError      an input that cannot be had beside this output
     │   └── PortAudioMissingError the PortAudio library is not installed
     ├── RenderError               the audio file could not be written
     ├── AlreadyRunningError       a second instance
@@ -17,6 +18,8 @@
         ├── UnknownControlError
         ├── SettingError          a --set that is not DECK.CONTROL=VALUE, or a value out of range
         ├── OptionError           an option out of range
+        ├── CorpusError           a corpus or prime that this deck cannot be given
+        ├── ClipError             a sound file to be heard (prime, input) that cannot be
         └── RackError             a rack file that cannot be read
 """
 
@@ -55,6 +58,10 @@ class DeviceError(StageError):
 
 class RateRefusedError(DeviceError):
     """The device refuses the sample rate asked for."""
+
+
+class InputDeviceError(DeviceError):
+    """An input device cannot be had beside the output."""
 
 
 class PortAudioMissingError(DeviceError):
@@ -105,6 +112,14 @@ class SettingError(UsageError):
 
 class OptionError(UsageError):
     """A command-line option is out of range."""
+
+
+class CorpusError(UsageError):
+    """A corpus, a label or a prime that this deck cannot be given."""
+
+
+class ClipError(UsageError):
+    """A sound file that is to be heard, as prime or as input, is missing, no audio, empty, silent, too short or too long."""
 
 
 class RackError(UsageError):

@@ -1,9 +1,10 @@
 """What a deck is asked to play, and the process that plays it. Plain records; they know no rules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from patches.manifest import Manifest
+from realtime.voices.voice import CorpusChoice, VoiceOptions
 from realtime.worker import Worker
 
 
@@ -20,10 +21,15 @@ class Job:
     values: dict[str, float] = field(default_factory=dict)
     mode: int | None = None
     crashes: list[float] = field(default_factory=list)
+    options: VoiceOptions = field(default_factory=VoiceOptions)
 
     def index(self, control_id: str) -> int | None:
         """Place of a control in the manifest, None if the patch has no such control."""
         return next((i for i, c in enumerate(self.manifest.controls) if c.id == control_id), None)
+
+    def with_corpora(self, corpora: tuple[CorpusChoice, ...]) -> "Job":
+        """The same with other corpora, as a job of its own: what becomes of it does not touch this one."""
+        return replace(self, values=dict(self.values), crashes=[], options=replace(self.options, corpora=corpora))
 
 
 @dataclass

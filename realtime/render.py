@@ -5,6 +5,7 @@ For a seed the samples are the same on every run and for every block size.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from patches.manifest import Manifest
 from patches.reader import read_manifest
 from realtime.controls import DECK_CONTROLS, FREEZE_LEVEL, check_patch_values, set_deck, set_master
 from realtime.controls import find as find_control
+from realtime.corpora import check_options
 from realtime.errors import OptionError
+from realtime.input_file import InputFile
 from realtime.kernels import layout as at
 from realtime.kernels.mixer import mix
 from realtime.kernels.ring import fill, write
@@ -21,7 +24,7 @@ from realtime.kernels.views import Floats
 from realtime.setup import DeckSetup, Setup
 from realtime.shared import GAIN_RAMP_S, SharedBlock
 from realtime.stream import VoiceStream, default_controls
-from realtime.voices.voice import UnitEvent, Voice, make_voice
+from realtime.voices.voice import UnitEvent, Voice, make_voice, take_notes
 
 DEFAULT_RATE_HZ = 44_100
 DEFAULT_BLOCK_FRAMES = 1_024
@@ -29,22 +32,24 @@ MIN_BLOCK_FRAMES = 1
 MAX_BLOCK_FRAMES = 16_384
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 192_000
+MAX_SECONDS = 24 * 3600
 FADE_OUT_S = 4 * GAIN_RAMP_S
 """The mixer's own start and stop fade."""
 
 
 @dataclass(frozen=True)
 class RenderConfig:
-    """How long, at which rate, in which blocks."""
+    """How long, at which rate, in which blocks, and the sound file that is heard as live input."""
 
     seconds: float
     seed: int = 0
     sample_rate_hz: int = DEFAULT_RATE_HZ
     block_frames: int = DEFAULT_BLOCK_FRAMES
+    input_file: Path | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds <= 24 * 3600:
-            raise OptionError("--seconds", got=f"{self.seconds:g}", allowed="over 0, up to 86400")
+        if not 0 < self.seconds <= MAX_SECONDS:
+            raise OptionError("--seconds", got=f"{self.seconds:g}", allowed=f"over 0, up to {MAX_SECONDS}")
         if not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
             raise OptionError("--sample-rate", got=str(self.sample_rate_hz), allowed=f"{MIN_RATE_HZ} to {MAX_RATE_HZ}")
         if not MIN_BLOCK_FRAMES <= self.block_frames <= MAX_BLOCK_FRAMES:
@@ -70,9 +75,13 @@ class OfflineDeck:
         block.open_ring(number, 0)
         self._controls[:] = default_controls(self.manifest)
         self._frozen = _apply_controls(number, setup, self.manifest, block)
-        self.voice: Voice = make_voice(folder, self.manifest)
+        options = check_options(f"deck {number + 1}", self.manifest, setup.choices, setup.prime)
+        self.voice: Voice = make_voice(folder, self.manifest, options)
         self.voice.prepare()
         self._stream = VoiceStream(self.voice, self.manifest, config.sample_rate_hz)
+        self.listens = self._stream.listens
+        self._input = InputFile(config.input_file, config.sample_rate_hz) if config.input_file is not None and self.listens else None
+        self._made = 0
         self._stream.start(setup.seed if setup.seed is not None else config.seed + number)
         self._pending = np.zeros((0, at.CHANNELS), np.float32)
         block.words[at.deck_words(number) + at.D_ACTIVE] = 0
@@ -87,10 +96,22 @@ class OfflineDeck:
         words, floats = self._block.words, self._block.floats
         while fill(words, self._ring) < frames:
             if not len(self._pending):
-                self._pending = np.ascontiguousarray(self._stream.next(self._controls, self._frozen))
+                self._pending = np.ascontiguousarray(self._step())
+                self._made += len(self._pending)
             # A step can be longer than the ring has room for; the rest waits.
             written = write(words, floats, self._ring, self._data, self._pending, len(self._pending))
             self._pending = self._pending[written:].copy()
+
+    def _step(self) -> Floats:
+        if self._input is None:
+            return self._stream.next(self._controls, self._frozen)
+        # As live: all that came in before the first frame of this step sounds.
+        return self._stream.next(self._controls, self._frozen, self._input.until(self._made))
+
+    def close(self) -> None:
+        """Let go of the file it hears."""
+        if self._input is not None:
+            self._input.close()
 
 
 def render(
@@ -98,6 +119,7 @@ def render(
     config: RenderConfig,
     log: Callable[[int, UnitEvent], None] | None = None,
     finished: Callable[[int], None] | None = None,
+    noted: Callable[[int, str], None] | None = None,
 ) -> Iterator[Floats]:
     """Render block by block.
 
@@ -109,6 +131,8 @@ def render(
         Called with the deck's number and every entry of its voice's log.
     finished : callable, optional
         Called after the last block with how many samples and steps were no numbers and were put right.
+    noted : callable, optional
+        Called with the deck's number and whatever its voice has to say.
 
     Yields
     ------
@@ -118,6 +142,7 @@ def render(
     Raises
     ------
     PatchError, UsageError, VoiceError — before the first block.
+    ClipError — from a block: the file that is heard is broken there.
 
     Thread
     ------
@@ -125,30 +150,46 @@ def render(
     """
     block = SharedBlock.private(config.sample_rate_hz)
     decks = [OfflineDeck(number, deck, config, block) for number, deck in enumerate(setup.decks)]
+    if config.input_file is not None and not any(deck.listens for deck in decks):
+        slugs = ", ".join(deck.manifest.slug for deck in decks)
+        raise OptionError("--input-file: no deck listens", got=slugs, hint="a mosaic patch does: try field")
     for control_id, value in setup.master:
         set_master(block.floats, control_id, value)
     if log is not None:
         for number, deck in enumerate(decks):
             deck.voice.log = lambda event, number=number: log(number, event)
-    return _blocks(block, decks, config, finished)
+    return _blocks(block, decks, config, finished, noted)
 
 
-def _blocks(block: SharedBlock, decks: list[OfflineDeck], config: RenderConfig, finished: Callable[[int], None] | None) -> Iterator[Floats]:
+def _blocks(
+    block: SharedBlock,
+    decks: list[OfflineDeck],
+    config: RenderConfig,
+    finished: Callable[[int], None] | None,
+    noted: Callable[[int, str], None] | None,
+) -> Iterator[Floats]:
     out = np.zeros((config.block_frames, at.CHANNELS), np.float32)
     total = config.frames
     fade_at = max(0, total - round(FADE_OUT_S * config.sample_rate_hz))
     done = 0
-    while done < total:
-        if done == fade_at:
-            block.words[at.W_RUN] = 0
-        end = fade_at if done < fade_at else total
-        # A block ends where the fade begins, so that the fade is at the same frame whatever the block size.
-        count = min(config.block_frames, end - done)
+    try:
+        while done < total:
+            if done == fade_at:
+                block.words[at.W_RUN] = 0
+            end = fade_at if done < fade_at else total
+            # A block ends where the fade begins, so that the fade is at the same frame whatever the block size.
+            count = min(config.block_frames, end - done)
+            for number, deck in enumerate(decks):
+                deck.fill(count)
+                if noted is not None:
+                    for note in take_notes(deck.voice):
+                        noted(number, note)
+            mix(block.words, block.floats, out[:count])
+            done += count
+            yield out[:count]
+    finally:
         for deck in decks:
-            deck.fill(count)
-        mix(block.words, block.floats, out[:count])
-        done += count
-        yield out[:count]
+            deck.close()
     if finished is not None:
         finished(int(block.words[at.W_NONFINITE]) + sum(deck.faults for deck in decks))
 

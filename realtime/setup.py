@@ -1,31 +1,12 @@
-"""What is to be played: decks, patches, seeds and control values, from the command line or a rack file. It knows no engine.
-
-A rack file is TOML::
-
-    [master]
-    gain = -3.0
-
-    [[deck]]
-    patch = "field"
-    seed = 7
-    lead_frames = 1024
-    [deck.controls]
-    temperature = 0.9
-    pan = -0.5
-"""
+"""What is to be played: decks, patches, seeds, corpora and control values. It knows no engine."""
 
 import math
-import tomllib
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from realtime.errors import RackError, SettingError, UnknownDeckError
-from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
-
-MAX_RACK_BYTES = 1 << 20
-_RACK_KEYS = {"master": dict, "deck": list}
-_DECK_KEYS: dict[str, tuple[type, ...]] = {"patch": (str,), "seed": (int,), "lead_frames": (int,), "controls": (dict,)}
+from realtime.errors import OptionError, SettingError, UnknownDeckError
+from realtime.kernels.layout import MAX_DECKS
+from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
 
 @dataclass(frozen=True)
@@ -36,14 +17,27 @@ class DeckSetup:
     seed: int | None = None
     lead_frames: int | None = None
     controls: tuple[tuple[str, float], ...] = ()
+    corpora: tuple[CorpusChoice, ...] = ()
+    labels: tuple[str, ...] = ()
+    """For every corpus that names none itself, the patch's own among them."""
+    prime: str | None = None
+    """A sound file, or (for renders only) a folder of them."""
+
+    @property
+    def choices(self) -> tuple[CorpusChoice, ...]:
+        """The corpora with their labels; none where neither was named."""
+        if not self.labels:
+            return self.corpora
+        return tuple(replace(c, labels=c.labels or self.labels) for c in self.corpora or (CorpusChoice(OWN_CORPUS),))
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Every deck in order, and the master's values."""
+    """Every deck in order, the master's values, and the device that is listened to."""
 
     decks: tuple[DeckSetup, ...]
     master: tuple[tuple[str, float], ...] = field(default=())
+    input: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,57 +90,57 @@ def apply_settings(setup: Setup, settings: list[Setting]) -> Setup:
             raise UnknownDeckError("--set: no deck has this number", got=str(setting.deck + 1), allowed=f"1 to {len(decks)}")
         deck = decks[setting.deck]
         controls = dict(deck.controls) | {setting.control: setting.value}
-        decks[setting.deck] = DeckSetup(deck.patch, deck.seed, deck.lead_frames, tuple(controls.items()))
-    return Setup(tuple(decks), tuple(master.items()))
+        decks[setting.deck] = replace(deck, controls=tuple(controls.items()))
+    return replace(setup, decks=tuple(decks), master=tuple(master.items()))
 
 
-def read_rack(path: Path) -> Setup:
-    """Read a rack file.
+def deck_of(option: str, text: str, decks: int) -> tuple[int, str]:
+    """The deck that ``[N:]VALUE`` is for, from 0, and the value. Without a number it is for the only deck.
 
     Raises
     ------
-    RackError — missing, too big, not TOML, an unknown key, a value of the wrong kind, no deck or too many.
+    UnknownDeckError — no deck has this number.
+    OptionError — no value, or no number where there is more than one deck.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RackError(f"rack {path}: cannot be read", got=error.strerror or str(error), hint="name a TOML file, see the README") from None
-    if len(content) > MAX_RACK_BYTES:
-        raise RackError(f"rack {path}: too big", got=f"{len(content)} bytes", allowed=f"up to {MAX_RACK_BYTES}")
-    try:
-        raw = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RackError(f"rack {path}: not TOML", got=str(error)) from None
-    for key, value in raw.items():
-        kind = _RACK_KEYS.get(key)
-        if kind is None or not isinstance(value, kind):
-            raise RackError(f"rack {path}: unknown key or wrong kind", got=key, allowed="[master] and [[deck]]")
-    decks = raw.get("deck", [])
-    if not 1 <= len(decks) <= MAX_DECKS:
-        raise RackError(f"rack {path}: number of decks", got=str(len(decks)), allowed=f"1 to {MAX_DECKS}")
-    master = _numbers(path, "master", raw.get("master", {}))
-    return Setup(tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1)), master)
+    number, colon, value = text.partition(":")
+    numbered = bool(colon) and number.isdecimal()
+    if not (value if numbered else text).strip():
+        raise OptionError(option, got=repr(text), allowed="[N:]VALUE, as in 2:corpora/glass")
+    if not numbered:
+        if decks > 1:
+            raise OptionError(f"{option}: for which deck", got=text, allowed=f"1:{text} to {decks}:{text}")
+        return 0, text
+    if not 1 <= int(number) <= decks:
+        raise UnknownDeckError(f"{option}: no deck has this number", got=number, allowed=f"1 to {decks}")
+    return int(number) - 1, value
 
 
-def _deck(path: Path, number: int, raw: Any) -> DeckSetup:
-    where = f"deck {number}"
-    if not isinstance(raw, dict):
-        raise RackError(f"rack {path}: {where} is no table", got=repr(raw))
-    for key, value in raw.items():
-        kinds = _DECK_KEYS.get(key)
-        if kinds is None or not isinstance(value, kinds) or isinstance(value, bool):
-            raise RackError(f"rack {path}: {where}: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=", ".join(_DECK_KEYS))
-    if raw.get("seed", 0) < 0:
-        raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 or more")
-    if not 1 <= raw.get("lead_frames", 1) <= MAX_LEAD_FRAMES:
-        raise RackError(f"rack {path}: {where}: lead_frames", got=str(raw["lead_frames"]), allowed=f"1 to {MAX_LEAD_FRAMES}")
-    if "patch" not in raw:
-        raise RackError(f"rack {path}: {where} names no patch", allowed='patch = "SLUG"')
-    return DeckSetup(raw["patch"], raw.get("seed"), raw.get("lead_frames"), _numbers(path, where, raw.get("controls", {})))
+def apply_corpora(setup: Setup, corpora: Sequence[str], labels: Sequence[str], primes: Sequence[str]) -> Setup:
+    """`setup` with what ``--corpus``, ``--label`` and ``--prime`` say, each ``[N:]VALUE``; for a deck they replace what a rack says.
 
-
-def _numbers(path: Path, where: str, raw: dict[str, Any]) -> tuple[tuple[str, float], ...]:
-    for key, value in raw.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RackError(f"rack {path}: {where}: the value of a control is a number", got=f"{key} = {value!r}")
-    return tuple((key, float(value)) for key, value in raw.items())
+    Raises
+    ------
+    UnknownDeckError, OptionError — see `deck_of`; an empty name in a list, or two primes for one deck.
+    """
+    decks = list(setup.decks)
+    given: dict[tuple[str, int], list[str]] = {}
+    for option, texts in (("--corpus", corpora), ("--label", labels)):
+        for text in texts:
+            deck, value = deck_of(option, text, len(decks))
+            names = [name.strip() for name in value.split(",")]
+            if not all(names):
+                raise OptionError(f"{option}: an empty name", got=text, allowed="names with one comma between")
+            given.setdefault((option, deck), []).extend(names)
+    for (option, deck), names in given.items():
+        if option == "--corpus":
+            decks[deck] = replace(decks[deck], corpora=tuple(CorpusChoice(name) for name in names))
+        else:
+            decks[deck] = replace(decks[deck], labels=tuple(names))
+    primed: set[int] = set()
+    for text in primes:
+        deck, value = deck_of("--prime", text, len(decks))
+        if deck in primed:
+            raise OptionError("--prime: one deck hears one prime", got=text, hint="give a folder to render one file for each clip in it")
+        primed.add(deck)
+        decks[deck] = replace(decks[deck], prime=value)
+    return replace(setup, decks=tuple(decks))

@@ -13,10 +13,10 @@ from realtime import deck_process
 
 ACCEPT_LIMIT_S = 1.0
 """A spare that does not answer the order to load within this time hangs."""
-LOAD_LIMIT_S = 30.0
-"""A patch that is not loaded after this long never will be."""
-START_LIMIT_S = 60.0
-"""The same for the process itself: a first start compiles every kernel."""
+LOAD_LIMIT_S = 120.0
+"""A patch that is not loaded after this long never will be: the largest corpus is gigabytes, and may lie on a slow disk."""
+START_LIMIT_S = 180.0
+"""The same for the process itself: a first start compiles every kernel, on a slow or busy machine for more than a minute."""
 
 
 FINISH_WAIT_S = 2.0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from realtime.__main__ import parser
-from realtime.setup import parse_setting, read_rack
+from realtime.rack import read_rack
+from realtime.setup import parse_setting
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

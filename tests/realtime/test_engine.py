@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +12,27 @@ import pytest
 
 from patches.errors import UnknownPatchError
 from realtime import commands as do
+from realtime.device import NullOutput
 from realtime.engine import Engine, EngineConfig
-from realtime.errors import EngineError, OptionError, SettingError, UnknownControlError, UnknownDeckError
+from realtime.errors import (
+    ClipError,
+    CorpusError,
+    EngineError,
+    InputDeviceError,
+    OptionError,
+    SettingError,
+    UnknownControlError,
+    UnknownDeckError,
+)
+from realtime.input_ring import InputReader
 from realtime.kernels import layout as at
 from realtime.render import RenderConfig, render
 from realtime.setup import DeckSetup, Setup
+from realtime.shared import SharedBlock
 from realtime.snapshot import Snapshot
 from realtime.tap import Tap
+from realtime.voices.voice import CorpusChoice
+from tests.corpus_folders import write_corpus
 
 SETTLE_S = 60.0
 RATE_HZ = 44_100
@@ -277,6 +292,11 @@ def test_reset_and_seed_do_not_interrupt(show: Show) -> None:
         (do.SetControl(9, "gain", 0.0), UnknownDeckError),
         (do.SetLead(0, 0), OptionError),
         (do.Reset(-1), UnknownDeckError),
+        (do.SetCorpora(7, ()), UnknownDeckError),
+        (do.SetCorpora(0, (CorpusChoice("/no/such/corpus"),)), CorpusError),
+        (do.SetCorpora(0, (CorpusChoice("@patch", -1.0),)), CorpusError),
+        (do.Load(0, "tiny", corpora=(CorpusChoice("/no/such/corpus"),)), CorpusError),
+        (do.Load(0, "tiny", prime="/no/such/seed.wav"), ClipError),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(show: Show, command: do.Command, error: type[Exception]) -> None:
@@ -301,6 +321,58 @@ def test_a_patch_that_breaks_while_loading_leaves_the_old_one_playing(show: Show
     assert after.pid == before.pid
     assert after.patch == "tiny"
     assert after.underruns == before.underruns
+
+
+def test_other_corpora_are_crossfaded_to_and_come_back_after_a_crash(show: Show, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "noise", units=20)
+    noise = CorpusChoice(str(tmp_path / "noise"), 1.0, ("wind",))
+    show.until(lambda s: s.spare_ready and s.decks[0].state == "playing")
+    show.engine.send(do.SetControl(0, "density", 21.0))
+    before = show.engine.snapshot().decks[0]
+    start = show.frames
+    show.engine.send(do.SetCorpora(0, (noise,)))
+    after = show.until(lambda s: s.decks[0].corpora == (noise.path,) and s.decks[0].state == "playing" and s.spare_ready).decks[0]
+    show.listen(0.3)
+    assert after.pid != before.pid
+    assert after.patch == before.patch
+    assert after.underruns == before.underruns
+    assert longest_silence_s(show.sound(start)[:, 0]) == 0.0
+    block = show.engine.block
+    assert block.controls(0, int(block.words[at.deck_words(0) + at.D_ACTIVE]))[5] == 21.0
+    os.kill(after.pid, signal.SIGKILL)
+    again = show.until(lambda s: s.decks[0].pid not in (0, after.pid) and s.decks[0].state == "playing" and s.spare_ready).decks[0]
+    assert again.corpora == (noise.path,)
+
+
+def test_corpora_that_cannot_be_opened_leave_what_sounds(show: Show, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "noise")
+    (tmp_path / "noise" / "audio.pcm").write_bytes(bytes(100))
+    before = show.engine.snapshot().decks[0]
+    start = show.frames
+    show.engine.send(do.SetCorpora(0, (CorpusChoice(str(tmp_path / "noise")),)))
+    after = show.until(lambda s: s.decks[0].error != "").decks[0]
+    show.listen(0.3)
+    assert "audio.pcm" in after.error
+    assert (after.pid, after.corpora, after.underruns) == (before.pid, before.corpora, before.underruns)
+    assert longest_silence_s(show.sound(start)[:, 0]) == 0.0
+
+
+def test_a_corpus_that_has_vanished_when_it_is_needed_again_is_a_named_error(show: Show, tmp_path: Path) -> None:
+    write_corpus(tmp_path / "noise")
+    show.until(lambda s: s.spare_ready)
+    show.engine.send(do.Load(0, "tiny", corpora=(CorpusChoice(str(tmp_path / "noise")),)))
+    playing = show.until(lambda s: s.decks[0].corpora != () and s.decks[0].error == "" and s.spare_ready).decks[0]
+    (tmp_path / "noise").rename(tmp_path / "away")
+    show.listen(0.3)
+    assert show.engine.snapshot().decks[0].pid == playing.pid  # what is open sounds on
+    os.kill(playing.pid, signal.SIGKILL)
+    failed = show.until(lambda s: s.decks[0].state == "failed").decks[0]
+    assert "noise" in failed.error
+    with pytest.raises(CorpusError, match="deck 1 is empty"):
+        show.engine.send(do.SetCorpora(0, (CorpusChoice("@patch"),)))
+    show.engine.send(do.Load(0, "tiny"))
+    show.until(lambda s: s.decks[0].state == "playing" and s.decks[0].corpora == ())
+    assert show.engine.settle(SETTLE_S)
 
 
 def test_unload_fades_out_and_the_deck_can_be_used_again(show: Show) -> None:
@@ -350,6 +422,72 @@ def test_closing_leaves_no_process_and_no_memory(patch_folder: Path, monkeypatch
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert not (Path("/dev/shm") / name).exists()
+
+
+def test_an_engine_with_an_input_hears_shows_and_sets_its_level() -> None:
+    with Engine(EngineConfig(device="null", sample_rate_hz=48_000, block_frames=96, input="default")) as engine:
+        other = SharedBlock.attach(engine.block.name)
+        reader = InputReader(other)
+        engine.send(do.SetControl(None, "input_gain", 6.0))
+        assert engine.block.floats[at.F_INPUT_GAIN] == pytest.approx(1.995, abs=1e-3)
+        assert engine.block.floats[at.F_MASTER_GAIN] == 1.0
+        with pytest.raises(SettingError):
+            engine.send(do.SetControl(None, "input_gain", 25.0))
+        time.sleep(0.3)
+        heard = reader.read()
+        assert len(heard) > 4_800
+        assert not heard.any()
+        snapshot = engine.snapshot()
+        assert snapshot.input_name == "null"
+        assert snapshot.input_latency_ms == pytest.approx(2.0)
+        assert (snapshot.input_rms_db, snapshot.input_guarded, snapshot.input_guards) == (-120.0, False, 0)
+        engine.block.floats[at.F_INPUT_SQUARE] = 0.25
+        assert engine.snapshot().input_rms_db == pytest.approx(-6.0, abs=3.0)  # it falls from there
+        other.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "input-watch"]
+
+
+def test_an_engine_without_an_input_has_none() -> None:
+    with Engine(EngineConfig(device="null")) as engine:
+        reader = InputReader(engine.block)
+        time.sleep(0.05)
+        assert engine.snapshot().input_name == ""
+        assert engine.snapshot().input_latency_ms == 0.0
+        assert not len(reader.read())
+        assert not [thread for thread in threading.enumerate() if thread.name == "input-watch"]
+
+
+def test_an_input_by_name_that_cannot_be_had_leaves_nothing_behind() -> None:
+    engine = Engine(EngineConfig(device="null", input="Microphone"))
+    with pytest.raises(InputDeviceError, match="null has no input devices; got Microphone"):
+        engine.start()
+    engine.close()
+
+
+def test_a_lost_device_leaves_an_input_that_is_silent_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stuck(*_: object) -> tuple[NullOutput, str]:
+        output = NullOutput(48_000, 96)
+        output.hear("default")
+        monkeypatch.setattr(output, "start", lambda block: None)
+        return output, ""
+
+    monkeypatch.setattr("realtime.engine.FIRST_CALL_S", 0.3)
+    monkeypatch.setattr("realtime.engine.choose_output", stuck)
+    engine = Engine(EngineConfig(input="default"))
+    engine.start()
+    try:
+        end = time.monotonic() + SETTLE_S
+        while "stopped" not in engine.notice and time.monotonic() < end:
+            time.sleep(0.05)
+        assert "playing to null and hearing silence until" in engine.notice
+        reader = InputReader(engine.block)
+        time.sleep(0.2)
+        heard = reader.read()
+        assert engine.snapshot().input_name == "null"
+        assert len(heard)
+        assert not heard.any()
+    finally:
+        engine.close()
 
 
 @pytest.mark.parametrize("decks", [0, 9])

@@ -1,36 +1,8 @@
-from pathlib import Path
-
 import pytest
 
-from realtime.errors import RackError, SettingError, UnknownDeckError
-from realtime.setup import DeckSetup, Setting, Setup, apply_settings, parse_setting, read_rack
-
-RACK = """
-[master]
-gain = -3
-[[deck]]
-patch = "field"
-seed = 7
-[deck.controls]
-temperature = 0.9
-[[deck]]
-patch = "other"
-lead_frames = 2048
-"""
-HOSTILE = Path(__file__).parents[1] / "data" / "hostile" / "racks"
-HOSTILE_RACKS = {
-    "not_toml.toml": "not TOML",
-    "not_utf8.toml": "not TOML",
-    "unknown_key.toml": "unknown key",
-    "unknown_deck_key.toml": "unknown key",
-    "no_patch.toml": "names no patch",
-    "no_deck.toml": "number of decks",
-    "nine_decks.toml": "number of decks",
-    "wrong_kind.toml": "unknown key or wrong kind",
-    "control_text.toml": "is a number",
-    "control_nan.toml": "is a number",
-    "deep.toml": "not TOML|unknown key",
-}
+from realtime.errors import OptionError, SettingError, UnknownDeckError
+from realtime.setup import DeckSetup, Setting, Setup, apply_corpora, apply_settings, deck_of, parse_setting
+from realtime.voices.voice import CorpusChoice
 
 
 def test_settings() -> None:
@@ -56,27 +28,34 @@ def test_settings_are_laid_over_a_setup_and_the_last_wins() -> None:
         apply_settings(setup, [Setting(2, "x", 1.0)])
 
 
-def test_rack(tmp_path: Path) -> None:
-    path = tmp_path / "rack.toml"
-    path.write_text(RACK)
-    setup = read_rack(path)
-    assert setup.master == (("gain", -3.0),)
-    assert setup.decks == (DeckSetup("field", 7, None, (("temperature", 0.9),)), DeckSetup("other", None, 2048))
+def test_for_which_deck() -> None:
+    assert deck_of("--prime", "seed.wav", 1) == (0, "seed.wav")
+    assert deck_of("--prime", "1:seed.wav", 1) == (0, "seed.wav")
+    assert deck_of("--prime", "2:a:b.wav", 2) == (1, "a:b.wav")
+    assert deck_of("--prime", "C:/seed.wav", 1) == (0, "C:/seed.wav")
+    for text in ("", " ", "1:", "2: "):
+        with pytest.raises(OptionError, match="VALUE"):
+            deck_of("--prime", text, 2)
+    with pytest.raises(OptionError, match=r"for which deck; got seed.wav; allowed: 1:seed.wav to 3:seed.wav"):
+        deck_of("--prime", "seed.wav", 3)
+    for text in ("0:a", "3:a"):
+        with pytest.raises(UnknownDeckError, match="allowed: 1 to 2"):
+            deck_of("--prime", text, 2)
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE_RACKS))
-def test_hostile_racks(name: str) -> None:
-    with pytest.raises(RackError, match=HOSTILE_RACKS[name]):
-        read_rack(HOSTILE / name)
+def test_corpora_labels_and_primes_are_laid_over_a_setup() -> None:
+    setup = Setup((DeckSetup("a", corpora=(CorpusChoice("rack", 2.0),), labels=("old",), prime="old.wav"), DeckSetup("b", seed=3)))
+    made = apply_corpora(setup, ["1:glass,@patch", "1:wood"], ["2:struck, bowed"], ["2:seed.wav"])
+    assert made.decks[0].corpora == tuple(map(CorpusChoice, ("glass", "@patch", "wood")))
+    assert made.decks[0].choices[0] == CorpusChoice("glass", 1.0, ("old",))
+    assert made.decks[0].prime == "old.wav"
+    assert made.decks[1] == DeckSetup("b", seed=3, labels=("struck", "bowed"), prime="seed.wav")
+    # Labels alone are for the patch's own corpus.
+    assert made.decks[1].choices == (CorpusChoice("@patch", 1.0, ("struck", "bowed")),)
+    assert setup.decks[0].choices == (CorpusChoice("rack", 2.0, ("old",)),)
+    assert DeckSetup("a").choices == ()
 
 
-def test_every_hostile_rack_is_in_the_table() -> None:
-    assert {path.name for path in HOSTILE.iterdir()} == set(HOSTILE_RACKS)
-
-
-def test_a_rack_that_is_missing_or_too_big(tmp_path: Path) -> None:
-    with pytest.raises(RackError, match="cannot be read"):
-        read_rack(tmp_path / "none.toml")
-    (tmp_path / "big.toml").write_bytes(b"#" * (2 << 20))
-    with pytest.raises(RackError, match="too big"):
-        read_rack(tmp_path / "big.toml")
+def test_labels_of_a_corpus_are_not_those_of_its_deck() -> None:
+    deck = DeckSetup("a", corpora=(CorpusChoice("x", 1.0, ("own",)), CorpusChoice("y")), labels=("all",))
+    assert [choice.labels for choice in deck.choices] == [("own",), ("all",)]

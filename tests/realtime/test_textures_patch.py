@@ -5,7 +5,7 @@ import pytest
 
 from patches.library import bundled_folder
 from patches.reader import read_manifest
-from realtime.__main__ import DEFAULT_PATCH
+from realtime.options import DEFAULT_PATCH
 from realtime.render import RenderConfig, render
 from realtime.setup import DeckSetup, Setup
 from realtime.voices.voice import make_voice

@@ -9,7 +9,7 @@ import soundfile
 from patches.errors import WrongValueError
 from patches.reader import read_manifest
 from realtime.errors import VoiceError
-from realtime.voices.mosaic import Mosaic, _load_arrays
+from realtime.voices.mosaic import Mosaic
 from realtime.voices.voice import UnitEvent, make_voice
 from tests.stage_patch import HOP_FRAMES, corpus_audio, corpus_bytes
 
@@ -79,10 +79,12 @@ def test_the_log_says_where_every_frame_came_from(voice: Mosaic) -> None:
     sound = run(voice, 200, controls(voice, density=6.0))
     voice.log = None
     assert [e.frame for e in events] == list(range(0, 200 * HOP_FRAMES, HOP_FRAMES))
-    fade = voice._crossfade_frames
+    fade = voice._manifest.settings["crossfade_frames"]
+    audio = voice._corpus.audio.audio
+    assert [e.start for e in events] == [e.source_start for e in events]  # a corpus of one file
     for event in events:
         first = event.frame + (fade if event.faded else 0)
-        source = voice._audio[event.start + (fade if event.faded else 0) : event.start + HOP_FRAMES]
+        source = audio[event.start + (fade if event.faded else 0) : event.start + HOP_FRAMES]
         np.testing.assert_array_equal(sound[first : event.frame + HOP_FRAMES], source)
 
 
@@ -122,7 +124,7 @@ def test_continuity_prefers_the_natural_continuation(voice: Mosaic) -> None:
 
 @pytest.mark.parametrize(("control", "column"), [("loudness", 0), ("brightness", 1), ("noisiness", 2)])
 def test_an_offset_moves_its_attribute(voice: Mosaic, control: str, column: int) -> None:
-    attributes = voice._table[:, -3:] / voice._scale[-3:]
+    attributes = voice._target.rows[:, -3:]
     means = []
     for value in (-2.0, -1.0, 0.0, 1.0, 2.0):
         events: list[UnitEvent] = []
@@ -139,29 +141,29 @@ def test_freeze_holds_the_target(voice: Mosaic) -> None:
     voice.reset(6)
     values = controls(voice, temperature=0.0, continuity=0.0, density=43.0)
     run(voice, 20, values)
-    held = voice._next.copy()
+    held = voice._forecaster.next.copy()
     run(voice, 20, values, frozen=True)
-    np.testing.assert_array_equal(voice._next, held)
+    np.testing.assert_array_equal(voice._forecaster.next, held)
     run(voice, 1, values)
-    assert not np.array_equal(voice._next, held)
+    assert not np.array_equal(voice._forecaster.next, held)
 
 
 def test_the_cheaper_mode_runs_the_sequencer_half_as_often(voice: Mosaic) -> None:
     calls = 0
-    original = voice._sequencer.step
+    original = voice._forecaster.hear
 
-    def counting() -> None:
+    def counting(*arguments: object) -> None:
         nonlocal calls
         calls += 1
-        original()
+        original(*arguments)
 
     voice.reset(0)
     voice.set_mode(1)
-    voice._sequencer.step = counting  # type: ignore[method-assign]
+    voice._forecaster.hear = counting
     try:
         run(voice, 40, controls(voice))
     finally:
-        voice._sequencer.step = original  # type: ignore[method-assign]
+        voice._forecaster.hear = original
         voice.set_mode(0)
     assert calls == 20
 
@@ -171,41 +173,6 @@ def test_stereo(patch_folder: Path) -> None:
     sound = run(voice, 30, controls(voice))
     assert sound.shape == (30 * HOP_FRAMES, 2)
     assert not np.array_equal(sound[:, 0], sound[:, 1])
-
-
-def changed(content: bytes, **arrays: np.ndarray | None) -> bytes:
-    with np.load(io.BytesIO(content)) as archive:
-        kept = {key: archive[key] for key in archive.files}
-    for key, array in arrays.items():
-        if array is None:
-            del kept[key]
-        else:
-            kept[key] = array
-    buffer = io.BytesIO()
-    np.savez(buffer, **kept)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"weights": None}, "no array weights"),
-        ({"weights": -np.ones(39, np.float32)}, "negative"),
-        ({"mean": np.zeros(38, np.float32)}, "does not fit"),
-        ({"descriptors": np.full((4, 39), np.nan, np.float32)}, "not finite"),
-        ({"start_frames": np.zeros(3, np.float32)}, "not of the shape or type"),
-        ({"prime": np.zeros((0, 39), np.float32)}, "not of the shape or type"),
-    ],
-)
-def test_a_wrong_corpus_is_refused_by_name(arrays: dict[str, np.ndarray | None], message: str) -> None:
-    content = corpus_bytes(corpus_audio(2.0, 1), 256)
-    with pytest.raises(VoiceError, match=message):
-        _load_arrays("corpus.npz", changed(content, **arrays))
-
-
-def test_a_corpus_that_is_no_archive_is_refused() -> None:
-    with pytest.raises(VoiceError, match="not a readable corpus"):
-        _load_arrays("corpus.npz", b"PK\x03\x04 nothing")
 
 
 def test_a_kind_without_a_voice_is_refused(patch_folder: Path) -> None:

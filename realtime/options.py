@@ -1,0 +1,138 @@
+"""The command line as a table, and the set-up it describes. It plays nothing."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime.errors import OptionError
+
+if TYPE_CHECKING:
+    from patches.manifest import Manifest
+    from realtime.setup import Setup
+
+DEFAULT_PATCH = "textures"
+
+_EPILOG = """\
+commands instead of a patch:
+  doctor    devices, PortAudio, priorities, providers, step time of each patch, what to install
+  devices   the output and input devices
+
+decks are numbered from 1 in the order of the patches; --set reaches the controls of a patch (python -m patches show SLUG) and of
+every deck: gain (dB), pan, mute, solo, freeze; --set master.gain=-6 the master. --corpus, --label and --prime are for patches of kind
+mosaic; with more than one deck they begin with its number: --corpus 2:corpora/glass.
+
+  python -m realtime field --corpus corpora/glass --label struck,bowed      units of one corpus, of two labels
+  python -m realtime field --corpus @patch,corpora/glass                    the patch's own corpus and another
+  python -m realtime field --input default --set 1.follow=1                 follows what it hears
+  python -m realtime field --render out.wav --prime seed.wav --hops 40      hears a seed, predicts 40 hops, plays them
+  python -m realtime field --render takes --prime seeds --seconds 20        the same for every seed in a folder
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m realtime",
+        description="Play patches, live or to a file.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("patches", nargs="*", metavar="SLUG", help=f"patch (slug or folder) for each deck; none: {DEFAULT_PATCH}")
+    made.add_argument("--rack", type=Path, metavar="FILE", help="decks, patches and values from a TOML file")
+    made.add_argument("--set", action="append", default=[], metavar="DECK.CONTROL=VALUE", help="set a control; may be given again")
+    made.add_argument("--seed", type=int, metavar="N", help="repeat a performance; default: another one each time, and it is shown")
+    made.add_argument("--headless", action="store_true", help="no status line; messages only")
+    made.add_argument("--sample-rate", type=int, metavar="HZ", help="the device's rate (patches are resampled to it)")
+    made.add_argument("--block-frames", type=int, metavar="N", help="frames the device asks for at once")
+    made.add_argument("--seconds", type=float, metavar="S", help="how long; without --render, play this long and end")
+
+    corpus = made.add_argument_group("corpora and primes")
+    corpus.add_argument(
+        "--corpus",
+        action="append",
+        default=[],
+        metavar="[N:]DIR[,DIR...]",
+        help="folders of `python -m training corpus` to play from; @patch is the patch's own; may be given again",
+    )
+    corpus.add_argument("--label", action="append", default=[], metavar="[N:]NAME[,NAME...]", help="only units of these labels")
+    corpus.add_argument(
+        "--prime", action="append", default=[], metavar="[N:]FILE|DIR", help="a sound the sequencer hears before it predicts"
+    )
+
+    live = made.add_argument_group("live")
+    live.add_argument("--device", metavar="NAME", help="output device by name or number, or null")
+    live.add_argument("--input", metavar="NAME", help="listen to an input device by name or number, or default")
+    live.add_argument("--lead-frames", type=int, metavar="N", help="frames a deck keeps ready; default: from its measured step time")
+
+    render = made.add_argument_group("render")
+    render.add_argument(
+        "--render", type=Path, metavar="FILE|DIR", help="write a WAV file instead of playing; a folder of them for --prime DIR"
+    )
+    render.add_argument("--hops", type=int, metavar="N", help="how long, in steps of the patch, instead of --seconds")
+    render.add_argument("--input-file", type=Path, metavar="FILE", help="a sound file that is heard as if it were the live input")
+    render.add_argument("--units", action="store_true", help="write which units sounded, as JSON and as labels; always with --prime")
+    render.add_argument("--replace", action="store_true", help="with --prime DIR: replace files of an earlier render")
+    return made
+
+
+def read_setup(arguments: argparse.Namespace) -> "Setup":
+    """The set-up a command line describes.
+
+    Raises
+    ------
+    UsageError — patches beside a rack, too many of them, an option out of range or not of its form.
+    """
+    from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
+    from realtime.rack import read_rack
+    from realtime.setup import DeckSetup, Setup, apply_corpora, apply_settings, parse_setting
+
+    settings = [parse_setting(text) for text in arguments.set]
+    if arguments.rack is not None and arguments.patches:
+        raise OptionError("--rack names the patches itself", got=" ".join(arguments.patches), hint="give patches or --rack, not both")
+    if arguments.lead_frames is not None and not 1 <= arguments.lead_frames <= MAX_LEAD_FRAMES:
+        raise OptionError("--lead-frames", got=str(arguments.lead_frames), allowed=f"1 to {MAX_LEAD_FRAMES}")
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
+        raise OptionError("--seed", got=str(arguments.seed), allowed="0 to 2^63-1")
+    if arguments.rack is not None:
+        setup = read_rack(arguments.rack)
+    else:
+        patches = arguments.patches or [DEFAULT_PATCH]
+        if len(patches) > MAX_DECKS:
+            raise OptionError("number of patches", got=str(len(patches)), allowed=f"up to {MAX_DECKS}")
+        setup = Setup(tuple(DeckSetup(patch) for patch in patches))
+    return apply_corpora(apply_settings(setup, settings), arguments.corpus, arguments.label, arguments.prime)
+
+
+def check_setup(setup: "Setup") -> "list[Manifest]":
+    """Refuse what cannot be played before a device or a file is opened for it; returns the manifest of every deck.
+
+    Raises
+    ------
+    PatchError, UsageError
+    """
+    from patches.library import find
+    from patches.reader import read_manifest
+    from realtime.controls import DECK_CONTROLS, check_patch_values
+    from realtime.controls import find as find_control
+    from realtime.corpora import check_options
+
+    manifests = []
+    for number, deck in enumerate(setup.decks):
+        manifest = read_manifest(find(deck.patch))
+        check_patch_values(number, manifest, [(name, value) for name, value in deck.controls if not find_control(DECK_CONTROLS, name)])
+        check_options(f"deck {number + 1}", manifest, deck.choices, deck.prime)
+        manifests.append(manifest)
+    return manifests
+
+
+def refuse(arguments: argparse.Namespace, names: tuple[str, ...], why: str, hint: str) -> None:
+    """Refuse options that mean nothing here.
+
+    Raises
+    ------
+    OptionError — one of them was given.
+    """
+    for name in names:
+        value = getattr(arguments, name.removeprefix("--").replace("-", "_"))
+        if value is not None and value is not False:
+            raise OptionError(f"{name} {why}", got=name if value is True else f"{name} {value}", hint=hint)

@@ -1,0 +1,146 @@
+"""A rack file read as a set-up. It knows no engine, and nothing of the command line.
+
+A rack file is TOML::
+
+    [master]
+    gain = -3.0
+
+    [input]
+    device = "USB"
+
+    [[deck]]
+    patch = "field"
+    seed = 7
+    lead_frames = 1024
+    corpus = ["corpora/glass", { path = "@patch", weight = 0.5, labels = ["wind"] }]
+    labels = ["struck", "bowed"]
+    prime = "seeds/one.wav"
+    [deck.controls]
+    temperature = 0.9
+    pan = -0.5
+
+Folders of corpora and primes in it are meant from the rack file's own folder. `labels` is for every corpus that names none.
+"""
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from realtime.errors import RackError
+from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
+from realtime.setup import DeckSetup, Setup
+from realtime.voices.voice import OWN_CORPUS, CorpusChoice
+
+MAX_RACK_BYTES = 1 << 20
+_RACK_KEYS = {"master": dict, "input": dict, "deck": list}
+_DECK_KEYS: dict[str, tuple[type, ...]] = {
+    "patch": (str,),
+    "seed": (int,),
+    "lead_frames": (int,),
+    "controls": (dict,),
+    "corpus": (str, list),
+    "labels": (list,),
+    "prime": (str,),
+}
+_CORPUS_KEYS: dict[str, tuple[type, ...]] = {"path": (str,), "weight": (int, float), "labels": (list,)}
+
+
+def read_rack(path: Path) -> Setup:
+    """Read a rack file.
+
+    Raises
+    ------
+    RackError — missing, too big, not TOML, an unknown key, a value of the wrong kind, no deck or too many.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RackError(f"rack {path}: cannot be read", got=error.strerror or str(error), hint="name a TOML file, see the README") from None
+    if len(content) > MAX_RACK_BYTES:
+        raise RackError(f"rack {path}: too big", got=f"{len(content)} bytes", allowed=f"up to {MAX_RACK_BYTES}")
+    try:
+        raw = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RackError(f"rack {path}: not TOML", got=str(error)) from None
+    for key, value in raw.items():
+        kind = _RACK_KEYS.get(key)
+        if kind is None or not isinstance(value, kind):
+            raise RackError(f"rack {path}: unknown key or wrong kind", got=key, allowed="[master], [input] and [[deck]]")
+    decks = raw.get("deck", [])
+    if not 1 <= len(decks) <= MAX_DECKS:
+        raise RackError(f"rack {path}: number of decks", got=str(len(decks)), allowed=f"1 to {MAX_DECKS}")
+    master = _numbers(path, "master", raw.get("master", {}))
+    return Setup(tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1)), master, _input(path, raw.get("input", {})))
+
+
+def _input(path: Path, raw: dict[str, Any]) -> str | None:
+    for key, value in raw.items():
+        if key != "device" or not isinstance(value, str) or not value:
+            raise RackError(f"rack {path}: input: unknown key or wrong kind", got=f"{key} = {value!r}", allowed='device = "NAME"')
+    return raw.get("device")
+
+
+def _deck(path: Path, number: int, raw: Any) -> DeckSetup:
+    where = f"deck {number}"
+    if not isinstance(raw, dict):
+        raise RackError(f"rack {path}: {where} is no table", got=repr(raw))
+    for key, value in raw.items():
+        kinds = _DECK_KEYS.get(key)
+        if kinds is None or not isinstance(value, kinds) or isinstance(value, bool):
+            raise RackError(f"rack {path}: {where}: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=", ".join(_DECK_KEYS))
+    if raw.get("seed", 0) < 0:
+        raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 or more")
+    if not 1 <= raw.get("lead_frames", 1) <= MAX_LEAD_FRAMES:
+        raise RackError(f"rack {path}: {where}: lead_frames", got=str(raw["lead_frames"]), allowed=f"1 to {MAX_LEAD_FRAMES}")
+    if "patch" not in raw:
+        raise RackError(f"rack {path}: {where} names no patch", allowed='patch = "SLUG"')
+    return DeckSetup(
+        raw["patch"],
+        raw.get("seed"),
+        raw.get("lead_frames"),
+        _numbers(path, where, raw.get("controls", {})),
+        _corpora(path, where, raw.get("corpus", [])),
+        _names(path, f"{where}: labels", raw.get("labels", [])),
+        _beside(path, where, raw["prime"]) if "prime" in raw else None,
+    )
+
+
+def _corpora(path: Path, where: str, raw: str | list[Any]) -> tuple[CorpusChoice, ...]:
+    """Corpora, each a path or a table of `_CORPUS_KEYS`."""
+    choices = []
+    for entry in [raw] if isinstance(raw, str) else raw:
+        table = {"path": entry} if isinstance(entry, str) else entry
+        if not isinstance(table, dict) or "path" not in table:
+            raise RackError(f"rack {path}: {where}: a corpus is a path or a table", got=repr(entry), allowed=", ".join(_CORPUS_KEYS))
+        for key, value in table.items():
+            kinds = _CORPUS_KEYS.get(key)
+            if kinds is None or not isinstance(value, kinds) or isinstance(value, bool):
+                allowed = ", ".join(_CORPUS_KEYS)
+                raise RackError(f"rack {path}: {where}: corpus: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=allowed)
+        labels = _names(path, f"{where}: corpus: labels", table.get("labels", []))
+        own = table["path"] == OWN_CORPUS
+        folder = OWN_CORPUS if own else _beside(path, where, table["path"])
+        choices.append(CorpusChoice(folder, float(table.get("weight", 1.0)), labels))
+    return tuple(choices)
+
+
+def _beside(path: Path, where: str, name: str) -> str:
+    """A path in a rack, from the rack's own folder."""
+    if not name:
+        raise RackError(f"rack {path}: {where}: an empty path", allowed="a path from the folder of the rack, or a full one")
+    return str(path.parent / name)
+
+
+def _names(path: Path, where: str, raw: list[Any]) -> tuple[str, ...]:
+    for name in raw:
+        if not isinstance(name, str) or not name.strip():
+            raise RackError(f"rack {path}: {where}: a label is a word", got=repr(name))
+    return tuple(raw)
+
+
+def _numbers(path: Path, where: str, raw: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    for key, value in raw.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise RackError(f"rack {path}: {where}: the value of a control is a number", got=f"{key} = {value!r}")
+    return tuple((key, float(value)) for key, value in raw.items())

@@ -1,0 +1,207 @@
+"""A deck and what it says to its processes: real decks and rings, processes that only take notes of what they are told."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from patches.manifest import Audio
+from realtime.deck import NOTE_S, Deck
+from realtime.job import Job
+from realtime.kernels import layout as at
+from realtime.kernels.mixer import mix
+from realtime.shared import SharedBlock
+from realtime.voices.voice import CorpusChoice, VoiceOptions
+from realtime.worker import State
+from tests.stage_patch import manifest
+
+PATCH = manifest("field", Audio(44_100, 1, 1_024, 0))
+GLASS = (CorpusChoice("/corpora/glass", 0.5, ("struck",)), CorpusChoice("@patch"))
+GLASS_JSON = [{"path": "/corpora/glass", "weight": 0.5, "labels": ["struck"]}, {"path": "@patch", "weight": 1.0, "labels": []}]
+
+
+class Process:
+    """A worker without a process."""
+
+    def __init__(self) -> None:
+        self.state, self.alive, self.accepted, self.pid = State.IDLE, True, True, 1
+        self.told: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
+
+    def say(self, **command: Any) -> None:
+        self.told.append(command)
+        if command["do"] == "unload":
+            self.heard.append({"event": "idle"})
+
+    def events(self) -> list[dict[str, Any]]:
+        said, self.heard = self.heard, []
+        return said
+
+    def enter(self, state: State) -> None:
+        self.state = state
+
+    def begin_load(self) -> None:
+        self.state = State.LOADING
+
+    def overdue(self) -> bool:
+        return False
+
+    def kill(self) -> None:
+        self.alive, self.state = False, State.DEAD
+
+
+class Stage:
+    """A deck with processes that do as they are told here."""
+
+    def __init__(self) -> None:
+        self.block = SharedBlock.private(44_100)
+        self.processes: list[Process] = []
+        self.deck = Deck(0, self.block, self, 5)  # type: ignore[arg-type]
+
+    def take(self) -> Process:
+        self.processes.append(Process())
+        return self.processes[-1]
+
+    def give(self, worker: Process, *, idle: bool) -> None: ...
+
+    @property
+    def last(self) -> Process:
+        return self.processes[-1]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return next(command for command in reversed(self.last.told) if command["do"] == "load")
+
+    def poll(self) -> None:
+        for ring in range(at.RINGS):
+            self.block.words[at.ring_words(0, ring) + at.R_HEARTBEAT_NS] = time.monotonic_ns()
+        self.deck.poll(64)
+
+    def load(self, job: Job) -> None:
+        self.deck.load(job)
+        self.poll()
+        self.come_up()
+
+    def come_up(self) -> None:
+        """Let the process that was told last load and fill its ring, and be heard."""
+        ring = self.told["ring"]
+        self.last.heard.append({"event": "loaded", "load": self.told["load"], "step_ms_p99": 0.1, "priority": "", "modes": ["full"]})
+        self.poll()
+        self.block.words[at.ring_words(0, ring) + at.R_HEAD] = 60_000
+        self.poll()
+        assert self.deck.state == "playing"
+        self.sound()
+
+    def sound(self) -> None:
+        for _ in range(40):
+            mix(self.block.words, self.block.floats, np.zeros((1_024, 2), np.float32))
+            self.block.words[at.W_CALLBACKS] += 1
+        self.poll()
+        self.poll()
+
+
+def job(**options: Any) -> Job:
+    return Job(Path("/patches/field"), PATCH, 9, {"density": 20.0}, options=VoiceOptions(**options))
+
+
+def test_corpora_and_prime_are_told_to_the_process() -> None:
+    stage = Stage()
+    stage.load(job(corpora=GLASS, prime=Path("/seeds/one.wav")))
+    assert stage.told["options"] == {"corpora": GLASS_JSON, "prime": "/seeds/one.wav"}
+    assert stage.deck.snapshot(0.0).corpora == ("/corpora/glass", "@patch")
+
+
+def test_other_corpora_are_a_load_with_the_values_of_now() -> None:
+    stage = Stage()
+    stage.load(job(prime=Path("/seeds/one.wav")))
+    stage.deck.set_value("temperature", 1.5)
+    stage.deck.set_mode(0)
+    stage.deck.reset(77)
+    first = stage.last
+    stage.deck.set_corpora(GLASS)
+    stage.poll()
+    assert stage.last is not first
+    told = stage.told
+    assert told["options"] == {"corpora": GLASS_JSON, "prime": "/seeds/one.wav"}
+    assert (told["folder"], told["seed"], told["mode"]) == ("/patches/field", 77, 0)
+    values = stage.block.controls(0, told["ring"])
+    ids = [control.id for control in PATCH.controls]
+    assert values[ids.index("temperature")] == 1.5
+    assert values[ids.index("density")] == 20.0
+    # What sounds goes on until the other is ready.
+    assert stage.deck.state == "playing"
+    assert stage.deck.snapshot(0.0).corpora == ()
+    assert first.told[-1]["do"] != "unload"
+    stage.come_up()
+    assert stage.deck.snapshot(0.0).corpora == ("/corpora/glass", "@patch")
+    assert first.told[-1]["do"] == "unload"
+
+
+def test_corpora_that_fail_leave_what_sounds_and_are_shown() -> None:
+    stage = Stage()
+    stage.load(job(corpora=GLASS[1:]))
+    playing = stage.last
+    stage.deck.set_corpora(GLASS)
+    stage.poll()
+    stage.last.heard.append({"event": "failed", "load": stage.told["load"], "error": "/corpora/glass: hop_frames is not the model's"})
+    stage.poll()
+    snapshot = stage.deck.snapshot(0.0)
+    assert (snapshot.state, snapshot.corpora) == ("playing", ("@patch",))
+    assert "hop_frames is not the model's" in snapshot.error
+    # And what is played again after a crash is what sounded.
+    playing.kill()
+    stage.poll()
+    stage.poll()
+    assert stage.told["options"]["corpora"] == GLASS_JSON[1:]
+
+
+def test_a_crash_is_followed_by_the_same_corpora() -> None:
+    stage = Stage()
+    stage.load(job())
+    stage.deck.set_corpora(GLASS)
+    stage.poll()
+    stage.come_up()
+    stage.last.kill()
+    stage.poll()
+    stage.poll()
+    assert len(stage.processes) == 3
+    assert stage.told["options"]["corpora"] == GLASS_JSON
+
+
+def test_corpora_asked_for_while_a_patch_loads_are_for_that_patch() -> None:
+    stage = Stage()
+    stage.load(job())
+    other = job()
+    other.folder = Path("/patches/other")
+    stage.deck.load(other)
+    stage.deck.set_corpora(GLASS)
+    stage.poll()
+    assert (stage.told["folder"], stage.told["options"]["corpora"]) == ("/patches/other", GLASS_JSON)
+
+
+def test_an_empty_deck_is_given_no_corpora() -> None:
+    stage = Stage()
+    stage.deck.set_corpora(GLASS)
+    stage.poll()
+    assert not stage.processes
+    assert stage.deck.settled
+
+
+def test_a_note_is_shown_for_a_while_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage.deck.load(job())
+    stage.poll()
+    # Said while it loads, and while it plays.
+    stage.last.heard.append({"event": "note", "load": stage.told["load"], "text": "3 units left out"})
+    stage.come_up()
+    assert stage.deck.snapshot(0.0).note == "3 units left out"
+    stage.last.heard.append({"event": "note", "load": stage.told["load"], "text": "no unit has these labels: playing all"})
+    stage.poll()
+    snapshot = stage.deck.snapshot(0.0)
+    assert (snapshot.note, snapshot.error, snapshot.state) == ("no unit has these labels: playing all", "", "playing")
+    now = time.monotonic()
+    monkeypatch.setattr("realtime.deck.time.monotonic", lambda: now + NOTE_S + 1.0)
+    stage.deck.poll(64)
+    assert stage.deck.snapshot(0.0).note == ""
