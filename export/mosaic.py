@@ -10,37 +10,26 @@ from pathlib import Path
 
 import numpy as np
 
-from export.corpus import Corpus, build_corpus, choose_pieces, prime_of, to_flac, to_npz
+from export.corpus import Corpus, build_corpus, choose_pieces
+from export.corpus_arrays import prime_of, to_flac, to_npz
+from export.corpus_folder import read_corpus_folder
 from export.errors import AudioGoneError, CorpusChangedError
 from export.licence import authors_of, licence_of, licence_text
+from export.mosaic_controls import fade_frames, mosaic_controls, mosaic_settings
 from export.place import check_place, shortened
 from export.sequencer import to_onnx, to_torchscript
 from export.verify import Verification, verify
-from patches.manifest import Audio, Control, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
+from patches.corpus_folder import is_corpus_folder
+from patches.manifest import Audio, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
 from patches.writer import write_patch
 from training.audio_folder import AudioFolder, read_audio_folder
-from training.descriptors import HOP_FRAMES
 from training.errors import MissingFolderError
 from training.run_folder import RunMeta, load_sequencer
-from training.sequencer import SequencerStep
+from training.sequencers.steps import StepForm
 
 CORPUS_SECONDS = 300.0
-
-# A fade of half a hop joins units without a click and leaves half of every unit untouched.
-SETTINGS = {"crossfade_frames": 512, "candidates": 8}
-
-SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
-# The most units a second a mosaic can choose: one per hop.
-DENSITY_MAX_HZ = 43.0
-CONTROLS = (
-    Control("loudness", "Loudness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
-    Control("brightness", "Brightness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
-    Control("noisiness", "Noisiness", SIGMA, -3.0, 3.0, 0.0, "linear", 50.0),
-    Control("continuity", "Continuity", "", 0.0, 1.0, 0.5, "linear", 50.0),
-    # No smoothing: it is read once per step, and a draw between two temperatures is no draw at all.
-    Control("temperature", "Temperature", "", 0.0, 2.0, 1.0, "linear", 0.0),
-    Control("density", "Density", "units/s", 1.0, DENSITY_MAX_HZ, 8.0, "exponential", 50.0),
-)
+# A mono corpus is played in stereo too: its streams can be spread.
+CHANNELS_OUT = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class Request:
     authors : tuple of str
         Who made it; where left out, Starling for what is all Starling's, and else unknown.
     corpus : Path, optional
-        Other sounds to play than those the run learned from.
+        Other sounds to play than those the run learned from: a folder of them, or a corpus that `python -m training corpus` made.
     corpus_seconds : float
         At most so much sound in the patch.
     channels : str, optional
@@ -104,8 +93,8 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
         Name, summary or an author cannot stand in a manifest.
     RunError
         The run folder is missing, damaged, or has no weights.
-    AudioGoneError, CorpusChangedError, EmptyCorpusError, SheetError
-        The sounds are not there, not those of the run, too short, or have an unreadable sheet.
+    AudioGoneError, CorpusChangedError, CorpusSpecError, EmptyCorpusError, SheetError
+        The sounds are not there, not those of the run, not described as its are, too short, or have an unreadable sheet.
     VerificationError
         An export does not repeat the trained model.
     PatchError
@@ -113,15 +102,13 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     """
     check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
     meta, sequencer = load_sequencer(request.run)
-    folder = _read_sounds(request, meta, cache)
+    corpus, folder = _read_corpus(request, meta, cache)
     for path, reason in folder.skipped:
         say(f"skipped {path}: {reason.what}" + (f" ({reason.got})" if reason.got is not None else ""))
     licence = licence_of(meta.licence, folder)
-    pieces = choose_pieces(folder, request.corpus_seconds)
-    corpus = build_corpus(pieces, folder.sample_rate_hz, SETTINGS["crossfade_frames"])
     say(f"corpus: {len(corpus.start_frames)} units in {corpus.seconds:.1f} s from {len(corpus.spans)} of {len(folder.clips)} files")
     mean, std = np.array(meta.mean, dtype=np.float32), np.array(meta.std, dtype=np.float32)
-    step = SequencerStep(sequencer)
+    step = sequencer.step_form()
     onnx_model, torchscript = to_onnx(step), to_torchscript(step)
     proof = verify(step, onnx_model, torchscript, prime_of(corpus, mean, std))
     errors = f"ONNX {proof.onnx_max_error:.1e} (running free {proof.free_run_error:.1e}), TorchScript {proof.torchscript_max_error:.1e}"
@@ -132,7 +119,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
         "corpus.npz": to_npz(corpus, mean, std),
         "corpus.flac": to_flac(corpus),
     }
-    manifest = build_manifest(request, meta, step, corpus, proof, licence, tuple(sorted({piece.clip.class_name for piece in pieces})))
+    manifest = build_manifest(request, meta, step, corpus, proof, licence, corpus.labels)
     written = write_patch(
         request.out, manifest, files, licence_text(licence, other_sounds=request.corpus is not None), replace=request.replace
     )
@@ -143,7 +130,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
 def build_manifest(
     request: Request,
     meta: RunMeta,
-    step: SequencerStep,
+    step: StepForm,
     corpus: Corpus,
     proof: Verification,
     licence: Licence,
@@ -165,11 +152,11 @@ def build_manifest(
         kind="mosaic",
         authors=authors_of(licence, request.authors),
         licence=licence,
-        audio=Audio(corpus.sample_rate_hz, corpus.audio.shape[1], HOP_FRAMES, 0),
+        audio=Audio(corpus.sample_rate_hz, CHANNELS_OUT, corpus.spec.hop_frames, 0),
         models=models,
         data=(DataFile("corpus", "corpus.npz"), DataFile("audio", "corpus.flac")),
-        controls=CONTROLS,
-        settings=SETTINGS,
+        controls=mosaic_controls(corpus.spec, corpus.labels),
+        settings=mosaic_settings(meta.sequencer_recipe(), corpus.spec),
         origin=Origin(
             recipe=meta.recipe_name,
             git=meta.git,
@@ -188,6 +175,16 @@ def build_manifest(
             machine=proof.machine,
         ),
     )
+
+
+def _read_corpus(request: Request, meta: RunMeta, cache: Path | None) -> tuple[Corpus, AudioFolder]:
+    """Return the corpus of the patch and the sounds it was taken from: of a built corpus folder, or of a folder of sounds."""
+    crossfade = fade_frames(meta.spec())
+    if request.corpus is not None and is_corpus_folder(request.corpus):
+        return read_corpus_folder(request.corpus, meta.spec(), request.corpus_seconds, crossfade)
+    folder = _read_sounds(request, meta, cache)
+    pieces = choose_pieces(folder, request.corpus_seconds, meta.spec())
+    return build_corpus(pieces, folder.sample_rate_hz, crossfade, meta.spec()), folder
 
 
 def _read_sounds(request: Request, meta: RunMeta, cache: Path | None) -> AudioFolder:

@@ -10,6 +10,9 @@ from patches.fields import SHA256, Field
 MAX_CODEBOOKS = 16
 """Codebooks of a tokens patch that can have a temperature of their own: the published codecs use 4 to 12."""
 
+SEQUENCERS = ("LSTM", "LSTMEncoderDecoderModel", "TransformerEncoderOnlyModel", "TransformerModel")
+"""The models that can be the sequencer of a mosaic, under the names the Descriptor Transformer gave them."""
+
 RESERVED_CONTROLS = frozenset({"gain", "pan", "mute", "solo", "freeze", "seed", "reset", "load", "lead", "mode"})
 """Words that every deck answers to itself: a patch's control with the same id could never be reached."""
 
@@ -67,7 +70,14 @@ ROLES: tuple[Role, ...] = (
 """The stage plays the ONNX models; a TorchScript twin is for other programs. *vectors* holds named conditioning vectors."""
 
 SETTINGS: dict[str, tuple[Field, ...]] = {
-    "mosaic": (Field("crossfade_frames", "integer", 0, 16384), Field("candidates", "integer", 1, 32)),
+    "mosaic": (
+        Field("crossfade_frames", "integer", 0, 16384),
+        Field("candidates", "integer", 1, 32),
+        Field("selected_model", "text", 1, 48, one_of=SEQUENCERS, required=False),
+        Field("window_size", "integer", 1, 5000, required=False),
+        Field("forecast_size", "integer", 1, 5000, required=False),
+        Field("descriptors", "text", 1, 4096, required=False),
+    ),
     "tokens": (
         Field("codec", "text", 1, 48, one_of=("spectral", "dac")),
         Field("codec_identity", "text", 64, 64, pattern=SHA256),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from patches.manifest import Manifest
 from realtime.errors import VoiceError
@@ -13,16 +13,46 @@ from realtime.kernels.views import Floats
 
 @dataclass(frozen=True)
 class UnitEvent:
-    """One entry of a voice's log: from where in its corpus the frames of a step came.
+    """One entry of a voice's log: from where in its corpus the frames of a step came. One per step and sounding stream.
 
     `frame` is the first output frame at the patch's rate, `unit` the corpus unit, `start` the first corpus frame played, `faded` is true
-    when the step began with a cross-fade from another place.
+    when the step began with a cross-fade from another place. `stream` tells simultaneous units apart. `file` is the name of the corpus
+    file the unit was cut from (empty where the corpus does not know) and `source_start` the first frame of that file, at the patch's rate;
+    `label` is what the corpus says about it.
     """
 
     frame: int
     unit: int
     start: int
     faded: bool
+    stream: int = 0
+    file: str = ""
+    source_start: int = 0
+    label: str = ""
+
+
+OWN_CORPUS = "@patch"
+"""Path of a `CorpusChoice` that means the patch's own corpus."""
+
+
+@dataclass(frozen=True)
+class CorpusChoice:
+    """One corpus a voice plays: a folder made by `python -m training corpus`, or `OWN_CORPUS`.
+
+    `weight` says how gladly its units are chosen (1 as is), `labels` which of them may be (none named: all).
+    """
+
+    path: str
+    weight: float = 1.0
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VoiceOptions:
+    """What a voice is made with besides its patch. No corpora: the patch's own. `prime` is a clip the sequencer hears before it predicts."""
+
+    corpora: tuple[CorpusChoice, ...] = ()
+    prime: Path | None = None
 
 
 class Voice(Protocol):
@@ -67,16 +97,41 @@ class Voice(Protocol):
         """
 
 
+class Listener(Voice, Protocol):
+    """A voice that hears the live input. Any other voice has neither of these."""
+
+    listens: bool
+    """True. Read once, after `prepare`."""
+
+    def listen(self, frames: Floats) -> None:
+        """Take what came in since the last call; called before a step, not before every one.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (T,)
+            Mono, at the patch's rate; any T but 0. Valid during the call.
+        """
+
+
+def listener(voice: Voice) -> Listener | None:
+    """The voice as one that hears the live input; None where it does not."""
+    return cast(Listener, voice) if getattr(voice, "listens", False) else None
+
+
 VOICES: dict[str, str] = {"mosaic": "realtime.voices.mosaic:Mosaic", "tokens": "realtime.voices.tokens:Tokens"}
 """Kind of patch -> where its voice is; imported when first used, so that a stage loads only the voices it plays."""
 
 
-def make_voice(folder: Path, manifest: Manifest) -> Voice:
+CORPUS_KINDS = frozenset({"mosaic"})
+"""Kinds of patch whose voice takes `VoiceOptions`: it plays a corpus, and its sequencer can hear a prime."""
+
+
+def make_voice(folder: Path, manifest: Manifest, options: VoiceOptions | None = None) -> Voice:
     """The voice that plays a patch, not yet prepared.
 
     Raises
     ------
-    VoiceError — no voice plays this kind of patch.
+    VoiceError — no voice plays this kind of patch, or it has no use for the options.
     """
     place = VOICES.get(manifest.kind)
     if place is None:
@@ -87,5 +142,19 @@ def make_voice(folder: Path, manifest: Manifest) -> Voice:
             hint="a newer version of Starling may play it",
         )
     module, name = place.split(":")
-    voice: Voice = getattr(import_module(module), name)(folder, manifest)
-    return voice
+    make: Callable[..., Voice] = getattr(import_module(module), name)
+    if options is None or options == VoiceOptions():
+        return make(folder, manifest)
+    if manifest.kind not in CORPUS_KINDS:
+        raise VoiceError(
+            f"patch {manifest.slug}: its kind plays no corpus and hears no prime",
+            got=manifest.kind,
+            allowed=", ".join(sorted(CORPUS_KINDS)),
+        )
+    return make(folder, manifest, options)
+
+
+def take_notes(voice: Voice) -> list[str]:
+    """What the voice has to say since the last call, each thing once; nothing for a voice without `take_notes`."""
+    notes: list[str] = voice.take_notes() if hasattr(voice, "take_notes") else []
+    return notes

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.errors import AudioGoneError, CorpusChangedError, SlugError, VerificationError
+from export.errors import AudioGoneError, CorpusChangedError, CorpusSpecError, SlugError, VerificationError
 from export.licence import SOUNDS, WEIGHTS, authors_of, licence_text
-from export.mosaic import CONTROLS, Request, export_mosaic, shortened
+from export.mosaic import Request, export_mosaic, shortened
+from export.mosaic_controls import mosaic_controls
 from export.verify import open_session
+from patches.descriptors import DescriptorSpec
 from patches.errors import PatchExistsError
 from patches.manifest import Licence
-from patches.reader import read_bytes
+from patches.reader import read_bytes, read_manifest
 from patches.validate import validate
+from realtime.voices.corpus import load_patch_corpus, load_patch_tables
+from tests.corpus_folders import write_corpus
 from training.audio_folder import read_audio_folder
 from training.errors import MissingFolderError, MissingRunError, NoUsableAudioError, OptionError, SheetError
 from training.licence import CC0, USER_SUPPLIED
@@ -56,23 +60,16 @@ def test_the_patch_is_valid_and_says_where_it_comes_from(patch, run):
     assert manifest.origin.checkpoint_sha256 == meta.checkpoint_sha256
     assert manifest.origin.checkpoint_sha256 == hashlib.sha256((run / "checkpoint.safetensors").read_bytes()).hexdigest()
     assert manifest.origin.scores["validation_nll"] == pytest.approx(meta.scores["validation_nll"], abs=1e-6)
-    assert (manifest.audio.sample_rate_hz, manifest.audio.channels, manifest.audio.step_frames) == (44_100, 1, 1024)
+    assert (manifest.audio.sample_rate_hz, manifest.audio.channels, manifest.audio.step_frames) == (44_100, 2, 1024)
     assert manifest.verify.onnx_max_error <= 1e-4
     assert manifest.verify.torchscript_max_error <= 1e-4
     assert "hiss, hum" in manifest.summary
 
 
-def test_the_controls_are_those_of_the_mosaic_voice(patch):
-    rows = [(c.id, c.min, c.max, c.default, c.curve, c.smoothing_ms) for c in validate(patch).controls]
-    assert rows == [
-        ("loudness", -3, 3, 0, "linear", 50),
-        ("brightness", -3, 3, 0, "linear", 50),
-        ("noisiness", -3, 3, 0, "linear", 50),
-        ("continuity", 0, 1, 0.5, "linear", 50),
-        ("temperature", 0, 2, 1.0, "linear", 0),
-        ("density", 1, 43, 8, "exponential", 50),
-    ]
-    assert validate(patch).controls == CONTROLS
+def test_the_controls_are_those_of_the_mosaic_voice_and_of_its_labels(patch, run):
+    controls = validate(patch).controls
+    assert controls == mosaic_controls(read_meta(run).spec(), ("hiss", "hum"))
+    assert {"label_hiss", "label_hum"} <= {control.id for control in controls}
 
 
 def test_both_models_are_there_and_the_onnx_runs_from_its_checked_bytes(patch):
@@ -82,7 +79,7 @@ def test_both_models_are_there_and_the_onnx_runs_from_its_checked_bytes(patch):
     feed = {tensor.name: np.zeros(tensor.shape, dtype=tensor.dtype) for tensor in model.inputs}
     outputs = session.run([tensor.name for tensor in model.outputs], feed)
     assert [output.shape for output in outputs] == [tensor.shape for tensor in model.outputs]
-    assert dict(model.feedback) == {"hidden_next": "hidden", "cell_next": "cell"}
+    assert dict(model.feedback) == {"hidden_next": "hidden", "cell_next": "cell", "recent_next": "recent"}
     assert manifest.model("sequencer", "torchscript").inputs == model.inputs
 
 
@@ -179,6 +176,24 @@ def test_a_failing_export_leaves_what_was_there(patch, run, cache, tmp_path, mon
     with pytest.raises(VerificationError, match="on purpose"):
         export_mosaic(request(run, tmp_path, replace=True), cache=cache)
     assert tree(tmp_path) == before
+
+
+@pytest.mark.usefixtures("exported")
+def test_a_built_corpus_may_go_along_instead_of_a_folder_of_sounds(run, cache, tmp_path):
+    labels = ("rain", "wind")
+    manifest = write_corpus(tmp_path / "built", labels=labels, files=6, units=80, channels=2)
+    said = []
+    folder = export_mosaic(request(run, tmp_path, corpus=tmp_path / "built", corpus_seconds=5.0), cache=cache, say=said.append)
+    validate(folder)
+    corpus = load_patch_corpus(folder, read_manifest(folder))
+    assert corpus.labels == labels
+    assert set(corpus.files) <= {entry.path for entry in manifest.files}
+    assert f"corpus: {len(corpus)} units in 5.0 s" in said[0]
+    tables = load_patch_tables(folder, read_manifest(folder))
+    assert np.allclose(tables.mean[:39], read_meta(run).mean)
+    write_corpus(tmp_path / "other", spec=DescriptorSpec.parse("classic"))
+    with pytest.raises(CorpusSpecError, match="--descriptors mfcc"):
+        export_mosaic(request(run, tmp_path, corpus=tmp_path / "other", replace=True), cache=cache)
 
 
 @pytest.mark.usefixtures("exported")
