@@ -49,7 +49,7 @@ class CorpusChoice:
 
 @dataclass(frozen=True)
 class VoiceOptions:
-    """What a voice is made with besides its patch. No corpora: the patch's own. `prime` is a clip the sequencer hears before it predicts."""
+    """What a voice is made with besides its patch. No corpora: the patch's own. `prime` is a clip the sequencer hears first."""
 
     corpora: tuple[CorpusChoice, ...] = ()
     prime: Path | None = None
