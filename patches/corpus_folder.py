@@ -49,7 +49,11 @@ class ArrayBytes(NamedTuple):
 
 def is_corpus_folder(path: Path) -> bool:
     """Tell whether a path is a folder with a corpus.json in it, right or wrong."""
-    return (path / CORPUS_NAME).is_file()
+    try:
+        return (path / CORPUS_NAME).is_file()
+    except OSError:
+        # A name too long for any file.
+        return False
 
 
 def read_corpus_manifest(folder: Path) -> CorpusManifest:
