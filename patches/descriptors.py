@@ -15,13 +15,13 @@ __all__ = [
     "CLASSIC",
     "DEFAULT_SPEC",
     "DELTA_REACH",
+    "FLOOR_POWER",
     "GROUPS",
     "HOP_FRAMES",
     "LOUDNESS_FLOOR_DBFS",
     "MEL_BANDS",
     "MFCC",
     "MFCC_COUNT",
-    "ONSET_FLOOR_DB",
     "OTHERS",
     "PERIOD_ERROR",
     "SAMPLE_RATE_HZ",
@@ -47,9 +47,12 @@ MEL_BANDS: Final = 128
 LOUDNESS_FLOOR_DBFS: Final = -100.0
 BRIGHTNESS_FLOOR_HZ: Final = 20.0
 """Digital silence has no centroid. As an attribute it is put at the lower end of hearing."""
-ONSET_FLOOR_DB: Final = -40.0
-"""What the mel bands of onset strength are raised to. A sine at full scale has some +40 dB in its band: this is 80 dB under it, as
-librosa's top_db=80 is under a file's maximum, but the same for every file. Below flutters the noise of converters: no onsets."""
+FLOOR_POWER: Final = 1e-4
+"""What the mel bands of cepstrum and onset strength are raised to, and the bins of noisiness: -40 dB.
+
+A sine at full scale has some +40 dB in its band: this is 80 dB under it, as librosa's top_db=80 is under a file's maximum, but the same for
+every file. Below is the noise of microphones and converters, which would decide what a band without sound is like.
+"""
 VOICED_BELOW: Final = 0.2
 """A frame is voiced while under a fifth of its power fails to repeat after one period (some 6 dB from harmonics to noise)."""
 PERIOD_ERROR: Final = 0.03

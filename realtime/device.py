@@ -249,7 +249,10 @@ def choose_output(
     output, notice = _output(name, sample_rate_hz, block_frames)
     if input_name is not None:
         output.hear(input_name)
-    return output, " ".join(text for text in (notice, output.notice) if text)
+    deaf = ""
+    if input_name == DEFAULT_INPUT and output.input_name == NULL_DEVICE:
+        deaf = f"output {NULL_DEVICE} has no input: decks hear silence"
+    return output, " ".join(text for text in (notice, output.notice, deaf) if text)
 
 
 def _output(name: str | None, sample_rate_hz: int | None, block_frames: int | None) -> tuple["PortAudioOutput | NullOutput", str]:

@@ -14,14 +14,13 @@ import pytest
 import soundfile
 import torch
 
-from patches.descriptors import DEFAULT_SPEC, GROUPS, DescriptorSpec
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from patches.manifest import Control
 from patches.mosaic_controls import MOSAIC_CONTROLS
 from patches.reader import read_manifest
 from realtime.descriptors.live import LiveDescriptors
 from realtime.voices import session
 from realtime.voices.mosaic import Mosaic
-from realtime.voices.mosaic_target import column_groups
 from realtime.voices.voice import CorpusChoice, UnitEvent, VoiceOptions, make_voice
 from tests import mosaic_patch
 from tests.corpus_folders import write_corpus
@@ -46,7 +45,8 @@ RUN = "tests/training/test_sequencer_run.py::"
 
 FAULTS: dict[str, str] = {
     # Facts 1.1: descriptors and their files.
-    "top_db relative to the file's maximum": "tests/training/test_descriptors.py::test_seed_fault_the_scale_was_relative_to_each_files_maximum",
+    "top_db relative to the file's maximum": "tests/training/test_descriptors.py::"
+    "test_seed_fault_the_scale_was_relative_to_each_files_maximum",
     "live frames not comparable": "tests/realtime/descriptors/test_live_descriptors.py::"
     "test_seed_fault_a_live_row_depended_on_the_loudest_moment_of_its_file",
     "files under nine frames failed": HERE + "test_files_under_nine_frames",
@@ -137,7 +137,7 @@ FAULTS: dict[str, str] = {
     "model loaded for every request": HERE + "test_model_loaded_for_every_request",
     "entry that never matched its function": "tests/training/test_training_main.py::test_every_dial_is_an_option",
 }
-"""Fault -> test. What else facts 9 lists is of tokens, text and concepts (rotary positions, top-n, chunked .dac, ...), which no mosaic has."""
+"""Fault -> test. What else facts 9 lists is of tokens, text and concepts (rotary positions, top-n, chunked .dac), which no mosaic has."""
 
 ROOT = Path(__file__).parents[1]
 STEPS = 40
@@ -294,22 +294,17 @@ def test_deterministic(voice: Mosaic) -> None:
     assert not np.array_equal(takes[0], takes[1])
 
 
-@pytest.mark.parametrize("control", [row for row in MOSAIC_CONTROLS if row.id not in ("weight_pitch", "weight_onset")], ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "control", [row for row in MOSAIC_CONTROLS if row.id not in ("weight_pitch", "weight_onset")], ids=lambda row: row.id
+)
 def test_options_advertised_and_never_used(voice: Mosaic, control: Control) -> None:
-    """Cosine and Minkowski distance were offered and never used: every control here changes what is heard."""
+    """Cosine and Minkowski distance were offered and never used: every control changes what is heard (no weight of what MFCCs are not)."""
     heard = np.concatenate([sounds(1.0)["hum"], np.zeros((RATE_HZ, 1), np.float32)])[:, 0]
     ends = []
     for value in (LEAST_LIMIT.get(control.id, control.min), control.max):
         voice.reset(1)
         ends.append(play(voice, 80, heard=heard, **NEEDS.get(control.id, {}) | {control.id: value})[0])
     assert np.abs(ends[0] - ends[1]).max() > 1e-3
-
-
-@pytest.mark.parametrize("group", ["pitch", "onset"])
-def test_options_of_descriptors_a_patch_does_not_have(voice: Mosaic, group: str) -> None:
-    """A patch of MFCCs has neither column: its exporter offers no such weight (tests/export/test_mosaic_patch.py)."""
-    assert GROUPS.index(group) not in column_groups(voice._corpus.spec)
-    assert GROUPS.index(group) in column_groups(DescriptorSpec.parse("f0,onset"))
 
 
 def test_model_loaded_for_every_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +336,9 @@ def test_loudness_normalised_per_block() -> None:
     """A block that is 20 dB quieter is described as 20 dB quieter, whatever block came before."""
     noise = (0.5 * np.random.default_rng(0).standard_normal(8 * 4096)).clip(-1, 1).astype(np.float32)
     live = LiveDescriptors(DescriptorSpec.parse("loudness"))
-    quiet, loud = (np.concatenate([live.push(level * noise).frames, live.flush().frames])[:, 0] for level in (np.float32(0.1), np.float32(1)))
+    quiet, loud = (
+        np.concatenate([live.push(level * noise).frames, live.flush().frames])[:, 0] for level in (np.float32(0.1), np.float32(1))
+    )
     assert loud - quiet == pytest.approx(20.0, abs=0.01)
 
 

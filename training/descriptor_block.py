@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from patches.descriptors import (
     BRIGHTNESS_FLOOR_HZ,
     CLASSIC,
+    FLOOR_POWER,
     LOUDNESS_FLOOR_DBFS,
     MEL_BANDS,
     MFCC_COUNT,
-    ONSET_FLOOR_DB,
     OTHERS,
     PERIOD_ERROR,
     VOICED_ABOVE_RMS,
@@ -86,11 +86,12 @@ class Analyser:
         samples = np.asarray(audio, dtype=np.float64)
         spectrum = librosa.stft(samples, n_fft=WINDOW_FRAMES, hop_length=self.hop_frames, window="hann", center=False)
         magnitude = np.abs(spectrum)  # (1025, N)
-        log_mel = librosa.power_to_db(self._mel_basis @ np.square(magnitude), top_db=None)  # (128, N)
+        log_mel = librosa.power_to_db(self._mel_basis @ np.square(magnitude), amin=FLOOR_POWER, top_db=None)  # (128, N)
         f0_hz, heard_hz = self._pitch(samples)
         rms = librosa.feature.rms(y=samples, frame_length=WINDOW_FRAMES, hop_length=self.hop_frames, center=False, dtype=np.float64)[0]
         cent_hz = librosa.feature.spectral_centroid(S=magnitude, freq=self._frequencies_hz)[0]
         flat = librosa.feature.spectral_flatness(S=magnitude)[0]
+        noisiness = librosa.feature.spectral_flatness(S=magnitude, amin=FLOOR_POWER)[0]
         rolloff_hz = librosa.feature.spectral_rolloff(S=magnitude, freq=self._frequencies_hz)[0]
         loudness = np.maximum(20.0 * np.log10(np.maximum(rms, TINY)), LOUDNESS_FLOOR_DBFS)
         classic = {"cent": cent_hz, "flat": flat, "rolloff": rolloff_hz, "rms": rms, "f0": f0_hz}
@@ -101,7 +102,7 @@ class Analyser:
             [
                 loudness,
                 np.log2(np.maximum(cent_hz, BRIGHTNESS_FLOOR_HZ)),
-                np.minimum(10.0 * np.log10(flat), 0.0),  # rounding puts a perfectly flat spectrum a little over 0
+                np.minimum(10.0 * np.log10(noisiness), 0.0),  # rounding puts a perfectly flat spectrum a little over 0
             ],
             axis=1,
         )  # (N, 3)
@@ -138,12 +139,11 @@ def onset_strength(log_mel: Doubles, before: Doubles | None) -> Doubles:
     Returns
     -------
     float64 array, shape (N,)
-        That of ``librosa.onset.onset_strength(S=np.maximum(log_mel, -40), lag=1, center=False)`` over the whole sound, in which the first
-        frame has 0: no local maximum filter, no shift by half a window, nothing relative to the file.
+        That of ``librosa.onset.onset_strength(S=log_mel, lag=1, center=False)`` over the whole sound, in which the first frame has 0: no
+        local maximum filter, no shift by half a window, nothing relative to the file.
     """
     first = log_mel[:, 0] if before is None else before
-    floored = np.maximum(np.concatenate([first[:, None], log_mel], axis=1), ONSET_FLOOR_DB)
-    return librosa.onset.onset_strength(S=floored, lag=1, center=False)[1:]
+    return librosa.onset.onset_strength(S=np.concatenate([first[:, None], log_mel], axis=1), lag=1, center=False)[1:]
 
 
 def repetition(windows: Doubles, period: NDArray[np.int64]) -> tuple[Doubles, Doubles]:

@@ -22,7 +22,7 @@ from training.descriptors import BLOCK_HOPS, Descriptors, DescriptorStream, fram
 __all__ = ["VERSION", "described", "entry_path", "trim"]
 
 # Of the definition of the descriptors: a change of any number that `describe` returns needs another.
-VERSION = 1
+VERSION = 2
 # Some seventy hours of sound at the default hop.
 LIMIT_BYTES = 2 << 30
 # One entry in so many is followed by a look at the whole cache, which would otherwise cost more than what is cached.

@@ -15,10 +15,10 @@ from patches.descriptors import (
     BRIGHTNESS_FLOOR_HZ,
     CLASSIC,
     DELTA_REACH,
+    FLOOR_POWER,
     LOUDNESS_FLOOR_DBFS,
     MEL_BANDS,
     MFCC_COUNT,
-    ONSET_FLOOR_DB,
     OTHERS,
     PERIOD_ERROR,
     VOICED_ABOVE_RMS,
@@ -138,6 +138,9 @@ def spectral(
     power_sum = 0.0
     log_sum = 0.0
     product = 1.0
+    raised_sum = 0.0
+    raised_log_sum = 0.0
+    raised_product = 1.0
     for k in range(BINS):
         power = spectrum[k].real * spectrum[k].real + spectrum[k].imag * spectrum[k].imag
         magnitude[k] = math.sqrt(power)
@@ -147,12 +150,19 @@ def spectral(
         power_sum += floored
         # One logarithm for eight bins: their product is between 1e-80 and 1e112.
         product *= floored
+        raised = max(FLOOR_POWER, power)
+        raised_sum += raised
+        raised_product *= raised
         if k & 7 == 7:
             log_sum += math.log(product)
             product = 1.0
+            raised_log_sum += math.log(raised_product)
+            raised_product = 1.0
     log_sum += math.log(product)
+    raised_log_sum += math.log(raised_product)
     centroid_hz = bin_hz * moment / total if total > 0.0 else 0.0
     flatness = math.exp(log_sum / BINS) * BINS / power_sum
+    noisiness = math.exp(raised_log_sum / BINS) * BINS / raised_sum
     limit = ROLL_SHARE * total
     running = 0.0
     last = 0
@@ -166,8 +176,8 @@ def spectral(
         energy = 0.0
         for k in range(mel_bins[band, 0], mel_bins[band, 1]):
             energy += mel[band, k] * magnitude[k] * magnitude[k]
-        level = 10.0 * math.log10(max(AMIN, energy))
-        rise += max(0.0, max(level, ONSET_FLOOR_DB) - max(log_mel[band], ONSET_FLOOR_DB))
+        level = 10.0 * math.log10(max(FLOOR_POWER, energy))
+        rise += max(0.0, level - log_mel[band])
         log_mel[band] = level
     for order in range(MFCC_COUNT):
         value = 0.0
@@ -179,7 +189,7 @@ def spectral(
     static[ROLLOFF] = last * bin_hz
     static[ONSET] = 0.0 if is_first else rise / MEL_BANDS
     attributes[1] = math.log2(max(centroid_hz, BRIGHTNESS_FLOOR_HZ))
-    attributes[2] = min(10.0 * math.log10(flatness), 0.0)
+    attributes[2] = min(10.0 * math.log10(noisiness), 0.0)
 
 
 @njit(

@@ -61,6 +61,9 @@ class AudioSource(Protocol):
     def changed(self) -> str:
         """Say what has happened to the file since it was opened; "" where nothing has. Costs a system call: not for every step."""
 
+    def gone(self) -> list[tuple[int, int]]:
+        """First and last-plus-one frame of each stretch that was there when the source was opened and is not any more."""
+
     def close(self) -> None:
         """Let go of the file; reads are silence afterwards."""
 
@@ -86,6 +89,10 @@ class MemorySource:
     def changed(self) -> str:
         """Memory does not change."""
         return ""
+
+    def gone(self) -> list[tuple[int, int]]:
+        """Nor does it get less."""
+        return []
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -192,6 +199,14 @@ class FileSource:
             return f"{self.path}: written to since it was opened"
         return ""
 
+    def gone(self) -> list[tuple[int, int]]:
+        """See `AudioSource.gone`: a file that was cut short. One that was deleted or replaced is still whole for whoever has it open."""
+        try:
+            left = os.fstat(self._file.fileno()).st_size // self._frame_bytes
+        except (OSError, ValueError):
+            left = 0
+        return [(left, self.frames)] if left < self.frames else []
+
     def close(self) -> None:
         """See `AudioSource.close`."""
         self._file.close()
@@ -236,6 +251,12 @@ class JoinedSource:
     def changed(self) -> str:
         """See `AudioSource.changed`; the first that has."""
         return next((said for source in self.sources if (said := source.changed())), "")
+
+    def gone(self) -> list[tuple[int, int]]:
+        """See `AudioSource.gone`."""
+        return [
+            (begin + first, begin + last) for begin, source in zip(self.starts, self.sources, strict=False) for first, last in source.gone()
+        ]
 
     def close(self) -> None:
         """See `AudioSource.close`."""

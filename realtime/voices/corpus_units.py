@@ -128,6 +128,13 @@ class UnitCorpus:
         file = int(self.file_index[unit])
         return frame - int(self.file_first[file]) + int(self.file_offset[file])
 
+    def gone_units(self) -> NDArray[np.bool_]:
+        """Tell of each unit, (N,), whether some of its sound is not there any more."""
+        gone = np.zeros(len(self), np.bool_)
+        for first, last in self.audio.gone():
+            gone |= (self.start_frames < last) & (self.start_frames + self.length_frames > first)
+        return gone
+
     def described(self) -> Floats:
         """Return the rows that are searched, before any scaling: [descriptors | attributes], shape (N, D + 3)."""
         return np.hstack([self.descriptors, self.attributes])

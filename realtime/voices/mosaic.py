@@ -32,6 +32,8 @@ two unrelated frames differ by 2, a prediction one step ahead by 0.15 to 0.5."""
 LEAP_RATIO = 3.0
 """It must also be this many times the usual difference: in a corpus that cannot be predicted nothing is a leap."""
 LEAP_MEMORY = 0.02
+DEAF_STEPS = 8
+"""Steps without a frame of input after which there is none: it comes with every step, or not at all."""
 FOLLOWS = 0.5
 """From here up the input leads: a unit is chosen every hop, so that what comes back is what was just played in."""
 
@@ -95,7 +97,8 @@ class Mosaic:
         self._apart = np.zeros(size, np.float32)
         self._heard = np.zeros(size, np.float32)
         self._notes = list(parts.notes)
-        self._said_changed = False
+        self._said_changed = ""
+        self._faults_seen = 0
         self._listener.warm()
         self.reset(0)
         out = np.zeros((self.step_frames, self.channels), np.float32)
@@ -118,6 +121,9 @@ class Mosaic:
         self._newest = 0
         self._left_steps = 0
         self._usually_apart = LEAP / LEAP_RATIO
+        self._follow = 0.0
+        self._deaf_steps = 0
+        self._said_deaf = False
         self._steps = 0
 
     def set_mode(self, mode: int) -> None:
@@ -127,14 +133,31 @@ class Mosaic:
     def take_notes(self) -> list[str]:
         """What there is to say once, since the last call."""
         notes, self._notes = self._notes + self._chooser.take_notes(), []
-        changed = "" if self._said_changed else self._corpus.audio.changed()
-        if changed:
-            self._said_changed = True
-            notes.append(f"the corpus has changed on disk ({changed}); it plays as it was opened")
+        self._look_at_corpus()
+        notes += self._notes
+        self._notes = []
         return notes
+
+    def _look_at_corpus(self) -> None:
+        """Say once what has happened to the corpus on disk, and leave out the units whose sound is not there any more."""
+        corpus = self._corpus
+        self._faults_seen = corpus.audio.faults
+        changed = corpus.audio.changed()
+        if not changed or changed == self._said_changed:
+            return
+        self._said_changed = changed
+        gone = corpus.gone_units()
+        lost = int(gone.sum())
+        self._streams.gone = gone
+        self._chooser.leave_out(gone)
+        left = "it plays as it was opened" if not lost else f"{lost} of {len(corpus)} units are gone, the rest plays on"
+        if lost == len(corpus):
+            left = "nothing of it is left: silence until another is loaded"
+        self._notes.append(f"the corpus has changed on disk ({changed}); {left}")
 
     def listen(self, frames: Floats) -> None:
         """Take what came in since the last step; see `Voice.listen`."""
+        self._deaf_steps = 0
         self._listener.take(frames)
 
     def step(self, controls: Floats, frozen: bool, out: Floats) -> None:
@@ -155,9 +178,12 @@ class Mosaic:
             self._choose_if_due(shape)
         played = self._streams.step(shape, out)
         for entry in played:
-            self._chooser.played(entry.unit, self._steps)
+            self._chooser.played(entry.unit, self._steps, self._follow)
             if self.log is not None:
                 self.log(self._streams.event(entry, self._steps * self.step_frames))
+        if self._corpus.audio.faults != self._faults_seen:
+            # At once: the next unit is to be one that can be heard.
+            self._look_at_corpus()
         self._note_heard(next((entry.unit for entry in played if entry.stream == self._newest), NOTHING))
         self._steps += 1
 
@@ -169,20 +195,27 @@ class Mosaic:
         In call and response the sequencer hears the call. Followed, an input that is quiet has quiet for an answer.
         """
         answer, follow = self._settings.is_on("answer"), self._settings["follow"]
+        self._deaf_steps += 1
+        if (answer or follow > 0.0) and self._deaf_steps > DEAF_STEPS:
+            # Without an input there is nothing to follow, and nobody to wait for.
+            if not self._said_deaf:
+                self._notes.append("there is no input to follow or to answer: the sequencer leads (start with --input)")
+            self._said_deaf = True
+            answer, follow = False, 0.0
         self._listener.attend(answer or follow > 0.0)
         calling = self._call.turn(answer, self._settings["listen_time"], self._listener)
         for frame in self._listener.frames():
             self._forecaster.hear(np.clip(frame, -INPUT_LIMIT, INPUT_LIMIT), 0.0, self._random)
+        self._follow = follow
         return calling or (follow >= FOLLOWS and self._listener.quiet)
 
     def _row_asked(self) -> float:
         """Fill the row to search for, and return how much of it is the input's, 0 to 1."""
-        follow = self._settings["follow"]
+        follow = self._follow
         live = self._listener.row(self._live) if follow > 0.0 else False
         if not live:
             follow = 0.0
-        if follow < 1.0:
-            self._target.fill(self._forecaster.next, self._row)
+        self._target.fill(self._forecaster.next, self._row)
         if follow > 0.0:
             self._listener.blend(follow, self._live, self._row)
         self._row += self._offset

@@ -72,12 +72,17 @@ class Chooser:
         self._frames: Floats = np.zeros((AHEAD_MAX, corpus.descriptors.shape[1]), np.float32)
         self._notes: list[str] = []
         self._said_empty = False
+        self._said_weightless = False
 
     def reset(self) -> None:
         """Nothing has been played."""
         self._search.forget()
         self._asked_weights.fill(1.0)
         self._search.set_label_weights(self._asked_weights)
+
+    def leave_out(self, gone: NDArray[np.bool_]) -> None:
+        """Never choose these units, (N,), again."""
+        self._search.leave_out(gone)
 
     def take_notes(self) -> list[str]:
         """What there is to say once, since the last call."""
@@ -98,12 +103,12 @@ class Chooser:
             self._notes.append("no unit has a label that is turned up: the labels stay as they were")
         self._said_empty = not some
 
-    def played(self, unit: int, step: int) -> None:
+    def played(self, unit: int, step: int, follow: float) -> None:
         """Note that a unit sounds in this step: it does not come again for the taboo time, unless it comes by itself.
 
         What is followed may repeat itself, and so may what follows it.
         """
-        taboo = self._settings["taboo"] * (1.0 - self._settings["follow"])
+        taboo = self._settings["taboo"] * (1.0 - follow)
         if taboo > 0.0:
             self._search.played(unit, step + round(taboo * self._steps_hz), NEIGHBOURS)
 
@@ -178,7 +183,10 @@ class Chooser:
         self._groups[MOVEMENT] *= 1.0 - follow
         self._groups[ONSET] *= 1.0 - follow
         self._target.weigh(self._groups, follow, self._weights)
-        self._search.set_weights(self._weights)
+        said = self._search.set_weights(self._weights)
+        if not said and not self._said_weightless:
+            self._notes.append("every weight is turned down to 0: the weights stay as they were")
+        self._said_weightless = not said
 
     def _search_path(self, row: Floats, natural: int, hint: int, step: int, forecaster: Forecaster, offset: Floats, share: float) -> int:
         """Rank first units by the cheapest path through the next hops, as far as the forecaster can see."""

@@ -19,6 +19,8 @@ from realtime.voices.voice import OWN_CORPUS, CorpusChoice, VoiceOptions
 PRIME_FRAMES = 1024
 """The end of a seed clip that is heard, 24 s at a hop of 1024: more than any model here remembers."""
 
+PCM_SCALE = 32_768
+
 
 @dataclass(frozen=True, eq=False)
 class MosaicParts:
@@ -85,6 +87,8 @@ def _prime(path: Path, own: UnitCorpus, mean: Floats, std: Floats) -> Floats:
     live = LiveDescriptors(spec)
     edge = -(-spec.lookahead_frames // spec.hop_frames)
     samples = read_clip(path, spec.sample_rate_hz)[-(PRIME_FRAMES + 2 * edge) * spec.hop_frames :]
+    # In 16 bits, as training and corpus were described: MFCCs hear what they leave in a band without sound.
+    samples = (np.round(samples * np.float32(PCM_SCALE)) / np.float32(PCM_SCALE)).astype(np.float32)
     rows = np.concatenate([live.push(samples).frames, live.flush().frames])
     inner = rows[edge : len(rows) - edge] if len(rows) > 2 * edge else rows
     if not len(inner):

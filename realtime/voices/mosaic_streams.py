@@ -6,6 +6,9 @@ It knows units and the player, not why a unit is chosen.
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from realtime.kernels.views import Floats
 from realtime.voices.corpus import UnitCorpus
 from realtime.voices.unit_player import UnitPlayer
@@ -41,6 +44,8 @@ class MosaicStreams:
     def __init__(self, corpus: UnitCorpus, *, step_frames: int, channels: int, sample_rate_hz: int) -> None:
         self._corpus = corpus
         self._step_frames = step_frames
+        self.gone: NDArray[np.bool_] = np.zeros(len(corpus), np.bool_)
+        """Units, (N,), that are not played on into: their sound is not there any more."""
         self._player = UnitPlayer(corpus.audio, step_frames=step_frames, channels_out=channels, sample_rate_hz=sample_rate_hz)
         self.reset()
 
@@ -60,7 +65,11 @@ class MosaicStreams:
         return next((stream for stream in range(streams) if not self._player.sounding(stream)), NOTHING)
 
     def natural(self, stream: int, shape: Shape) -> int:
-        """The unit that sounds next in a stream if nothing is chosen; `NOTHING` where nothing does or its file ends."""
+        """The unit that sounds next in a stream if nothing is chosen; `NOTHING` where nothing does, or its file or its sound ends."""
+        natural = self._following(stream, shape)
+        return NOTHING if natural >= 0 and self.gone[natural] else natural
+
+    def _following(self, stream: int, shape: Shape) -> int:
         position, unit = self._player.position(stream), self.units[stream]
         if position < 0 or unit < 0:
             return NOTHING

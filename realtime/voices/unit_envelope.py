@@ -151,6 +151,10 @@ def envelope(slots: Slots, row: int, rate: float, gain: Floats) -> None:
         slot[ACTIVE] = 0.0
 
 
+MOST_POWER: Final = 1.0001
+"""What rounding makes of cos² + sin² is below."""
+
+
 @njit("void(float32[::1], float32[::1], float64)", cache=True, nogil=True)
 def balance_join(rising: Floats, falling: Floats, likeness: float) -> None:
     """Correct the gains of two units that are alike, so that their sum has the power of two that are not, in place.
@@ -175,3 +179,29 @@ def balance_join(rising: Floats, falling: Floats, likeness: float) -> None:
             factor = math.sqrt(alone / (alone + 2.0 * likeness * g * h))
             rising[i] = np.float32(g * factor)
             falling[i] = np.float32(h * factor)
+
+
+@njit("void(float32[:, ::1], int64[::1], int64)", cache=True, nogil=True)
+def bound_power(gains: Floats, rows: NDArray[np.int64], count: int) -> None:
+    """Bring the gains of units that ring at once to the power of one, wherever it is more, in place.
+
+    Parameters
+    ----------
+    gains : float32 array, shape (R, T)
+    rows : int64 array
+        Rows of the units; the first `count` are looked at.
+    count : int
+
+    Source
+    ------
+    Sounds that have nothing to do with each other add their powers. Fades of equal power sum to one and stay as they are.
+    """
+    for i in range(gains.shape[1]):
+        power = 0.0
+        for entry in range(count):
+            gain = float(gains[rows[entry], i])
+            power += gain * gain
+        if power > MOST_POWER:
+            factor = np.float32(1.0 / math.sqrt(power))
+            for entry in range(count):
+                gains[rows[entry], i] *= factor

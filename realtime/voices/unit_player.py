@@ -26,6 +26,7 @@ from realtime.voices.unit_envelope import (
     DIRECTION,
     EDGE,
     FIRST,
+    GUARD_FRAMES,
     HURRY,
     LAST,
     LIFE,
@@ -38,6 +39,7 @@ from realtime.voices.unit_envelope import (
     RELEASED,
     SHIFT,
     balance_join,
+    bound_power,
     envelope,
     release_slot,
 )
@@ -89,6 +91,7 @@ class UnitPlayer:
         self._sample_rate_hz = sample_rate_hz
         self._slots = np.zeros((STREAMS * _ROWS, COLUMNS))
         self._gains = np.zeros((STREAMS * _ROWS, step_frames), np.float32)
+        self._ringing = np.zeros(_ROWS, np.int64)
         self._places = np.zeros((STREAMS, 4))
         self._current = [-1] * STREAMS
         self._born = 0
@@ -136,6 +139,9 @@ class UnitPlayer:
         life = shape.life_frames(self._sample_rate_hz)
         pitch_hz = f0_hz if math.isfinite(f0_hz) else 0.0
         attack = shape.attack_frames(self._sample_rate_hz)
+        if life > 0:
+            # A unit that ends before it has risen would hardly be heard.
+            attack = min(attack, max(life, GUARD_FRAMES))
         release = shape.release_frames(self._sample_rate_hz)
         row = self._sounding_row(stream)
         if row >= 0 and slots[row, AGE] == 0.0:
@@ -234,6 +240,8 @@ class UnitPlayer:
         for row in rows:
             if slots[row, LIKENESS] > 0.0:
                 balance_join(self._gains[row], self._gains[int(slots[row, PARTNER])], slots[row, LIKENESS])
+        self._ringing[: len(rows)] = rows
+        bound_power(self._gains, self._ringing, len(rows))
         for row in rows:
             block, start = self._around(row, rate)
             render(slots, row, rate, block, start, self._gains[row], place, self._table, out)

@@ -140,6 +140,7 @@ class UnitSearch:
         self._label_bits = np.left_shift(np.uint64(1), np.append(np.arange(label_count) % NO_LABEL_BIT, NO_LABEL_BIT).astype(np.uint64))
         self._given_labels = np.ones(label_count)
         self._labels_taken = self._apply_labels(self._given_labels)
+        self._gone = np.zeros(0, np.int64)
         self._given_weights = np.full(self.columns_count, np.nan)
         self.set_weights(weights)
         # A compiled function's first call costs milliseconds; the first live one must not.
@@ -267,7 +268,7 @@ class UnitSearch:
         found: int = search_blocks(query, k, now, natural, hint, reach, BUDGET_GROUPS, *fixed)
         if found == 0 and self._work.tally[0] > 0:
             # Everything there is has sounded too lately: then the nearest of all.
-            found = search_blocks(query, k, _NEVER, natural, hint, reach, BUDGET_GROUPS, *fixed)
+            found = search_blocks(query, k, _NEVER - 1, natural, hint, reach, BUDGET_GROUPS, *fixed)
         return found
 
     def played(self, unit: int, until: int, neighbours: int) -> None:
@@ -289,5 +290,11 @@ class UnitSearch:
         np.maximum(around, until, out=around)
 
     def forget(self) -> None:
-        """Let every unit sound again, as before the first was `played`."""
+        """Let every unit sound again that is not left out for good, as before the first was `played`."""
         self._dials.blocked_until.fill(0)
+        self._dials.blocked_until[self._gone] = _NEVER
+
+    def leave_out(self, gone: NDArray[np.bool_]) -> None:
+        """Never answer with these units, bool (N,), again."""
+        self._gone = np.flatnonzero(gone)
+        self._dials.blocked_until[self._gone] = _NEVER

@@ -20,7 +20,8 @@ class Shape:
     Parameters
     ----------
     attack_ms, release_ms, overlap_ms : float, 0..60000
-        Fade in, fade out, and how long the old unit sounds on at full level before it fades. Fades are at least `GUARD_FRAMES` long.
+        Fade in, fade out, and how long the old unit sounds on before it fades. Fades are at least `GUARD_FRAMES` long; an attack is no
+        longer than its unit. Units that ring at once in a stream have the power of one.
     rate : float, 0.25..4
         Corpus seconds per second, for everything that sounds; a change takes one step.
     reverse : bool

@@ -20,16 +20,16 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from scipy import fft
 
 from patches.reader import read_manifest
 from realtime import commands as do
 from realtime.engine import Engine, EngineConfig
-from realtime.render import RenderConfig, render
+from realtime.render import FADE_OUT_S, RenderConfig, render
 from realtime.setup import DeckSetup, Setup
 from realtime.snapshot import DeckSnapshot
 from realtime.tap import Tap
 from realtime.voices.voice import CorpusChoice, UnitEvent, VoiceOptions, make_voice
-from tests.integration.test_follow import likeness
 from tests.integration.test_violin import correlation
 from training.one_librosa import librosa
 
@@ -42,10 +42,12 @@ MODELS = ("LSTM", "LSTMEncoderDecoderModel", "TransformerEncoderOnlyModel", "Tra
 SHORT = ("--hidden_size", "64", "--num_layers", "1", "--updates", "60", "--validation_interval", "30")
 RATE_HZ, HOP_FRAMES, WINDOW_FRAMES = 44_100, 1_024, 2_048
 FADE_FRAMES = 512
+NOTE_FRAMES = 22 * HOP_FRAMES
 HORIZONS = 8
 HEARD_ROWS = 64
 HOPS = 40
 SEED = 5
+PIECES = 12
 LEAD_FRAMES = 16_384
 """A third of a second: what is proved live is that nothing goes wrong, not how little lead is enough on a machine that others use too."""
 
@@ -94,11 +96,6 @@ def source(name: str) -> Sound:
     return soxr.resample(sound, rate, RATE_HZ).mean(axis=1)
 
 
-@cache
-def violins() -> Sound:
-    return np.concatenate([source(f"violin/{path.name}") for path in sorted((SOUNDS / "violin").glob("*.mp3"))])
-
-
 def level_db(sound: Sound) -> float:
     return 10.0 * float(np.log10(np.mean(np.square(sound, dtype=np.float64)) + 1e-12))
 
@@ -108,8 +105,10 @@ def level_db(sound: Sound) -> float:
 
 def described(name: str, mean: Sound, std: Sound) -> Sound:
     """The 39 descriptors of a file by librosa alone, z-scored, without the rows that look at the silence around it."""
-    mel = librosa.feature.melspectrogram(y=source(name).astype(np.float64), sr=RATE_HZ, n_fft=WINDOW_FRAMES, hop_length=HOP_FRAMES)
-    mfcc = librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), n_mfcc=13)
+    # In 16 bits, as a corpus is kept: the bands above what these files hold are not empty then.
+    sound = np.round(source(name).astype(np.float64) * 32_768) / 32_768
+    mel = librosa.feature.melspectrogram(y=sound, sr=RATE_HZ, n_fft=WINDOW_FRAMES, hop_length=HOP_FRAMES)
+    mfcc = librosa.feature.mfcc(S=librosa.power_to_db(mel, amin=1e-4, top_db=None), n_mfcc=13)
     rows = np.concatenate([mfcc, librosa.feature.delta(mfcc), librosa.feature.delta(mfcc, order=2)]).T
     return ((rows[6:-6] - mean) / std).astype(np.float32)
 
@@ -143,6 +142,8 @@ def test_it_foresees_files_it_never_heard_better_than_the_last_frame_again(folde
     # The same claim without the trainer: librosa's rows, the exported model, a loop of this test's own.
     with np.load(patch / "corpus.npz") as arrays:
         mean, std = arrays["mean"], arrays["std"]
+        # What the model learned from is described as what it hears on stage is; in these files, half of whose bands are empty, it shows.
+        assert np.abs(((arrays["descriptors"] - mean) / std).mean(axis=0)).max() < 0.1
     session = onnxruntime.InferenceSession((patch / "sequencer.onnx").read_bytes(), providers=["CPUExecutionProvider"])
     errors = []
     for name in held_out:
@@ -187,12 +188,13 @@ def test_forty_hops_are_forty_hops_and_the_log_is_true(patch: Path, tmp_path: Pa
 def as_logged(sound: Sound, units: list[dict[str, Any]]) -> list[float]:
     """How like each unit of a take is to the place in the file that the log says it is from; where it fades, two units sound."""
     likes = []
+    run_in = round(FADE_OUT_S * RATE_HZ)  # the mixer's own, at either end
     for unit in units:
-        start, count = unit["frame"], min(round(unit["duration_s"] * RATE_HZ), len(sound) - 2 * HOP_FRAMES - unit["frame"])
-        place = round(unit["file_start_s"] * RATE_HZ)
-        if count > 2 * FADE_FRAMES:
-            there = source(unit["file"])[place + FADE_FRAMES : place + count]
-            likes.append(correlation(sound[start + FADE_FRAMES : start + FADE_FRAMES + len(there)], there))
+        start = max(unit["frame"] + FADE_FRAMES, run_in)
+        end = min(unit["frame"] + round(unit["duration_s"] * RATE_HZ), len(sound) - run_in)
+        place = round(unit["file_start_s"] * RATE_HZ) + start - unit["frame"]
+        if end - start >= FADE_FRAMES:
+            likes.append(correlation(sound[start:end], source(unit["file"])[place : place + end - start]))
     assert likes
     return likes
 
@@ -233,18 +235,22 @@ def heard_by(patch: Path, sound: Sound, tmp_path: Path, controls: dict[str, floa
     return made, events
 
 
+def excerpt(patch: Path, name: str) -> Sound:
+    """Half a second of a file of the corpus as the patch has it: quiet bands are described by what 16 bits leave in them."""
+    with np.load(patch / "corpus.npz") as arrays:
+        first = int(arrays["file_spans"][bytes(arrays["files"]).decode().splitlines().index(name), 0])
+    sound, _ = soundfile.read(patch / "corpus.flac", NOTE_FRAMES, first + 3 * RATE_HZ, dtype="float32", always_2d=True)
+    return sound.mean(axis=1)
+
+
 def test_it_follows_what_is_played_to_it(patch: Path, tmp_path: Path) -> None:
     notes = [f"{label}/{number}.mp3" for number in (2, 6) for label in ("violin", "piano", "singing")]
-    note_frames = 22 * HOP_FRAMES
-    sound = np.concatenate([source(name)[3 * RATE_HZ :][:note_frames] for name in notes])
+    sound = np.concatenate([excerpt(patch, name) for name in notes])
     _, events = heard_by(patch, sound, tmp_path, {"follow": 1.0, "temperature": 0.0})
-    right = [
-        # Two hops late at most.
-        event.file in {notes[max(event.frame - late, 0) // note_frames] for late in (0, 2 * HOP_FRAMES)}
-        for event in events
-        if event.frame >= 2 * HOP_FRAMES and event.frame < len(sound)
-    ]
-    assert len(right) >= 6 * 22 - 4
+    limit = 2 * HOP_FRAMES
+    in_time = [event for event in events if limit <= event.frame < len(sound)]
+    right = [event.file in {notes[(event.frame - late) // NOTE_FRAMES] for late in (0, limit)} for event in in_time]
+    assert len(right) >= len(sound) // HOP_FRAMES - 4
     assert np.mean(right) >= 0.9
 
 
@@ -294,15 +300,28 @@ def _stage() -> Iterator[Stage]:
         yield Stage(engine)
 
 
+@cache
+def violins() -> tuple[Sound, Sound, int]:
+    """Spectrum of all violins one after the other, the energy of every piece of a hop's length in them, and the length of the transform."""
+    sound = np.concatenate([source(f"violin/{path.name}") for path in sorted((SOUNDS / "violin").glob("*.mp3"))])
+    size = fft.next_fast_len(len(sound) + HOP_FRAMES, real=True)
+    running = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
+    return fft.rfft(sound, size), np.sqrt(np.maximum(running[HOP_FRAMES:] - running[:-HOP_FRAMES], 1e-9)), size
+
+
 def share_of_violins(sound: Sound) -> float:
-    """Share of some windows that are a place of the violins' files."""
-    starts = range(RATE_HZ // 4, len(sound) - HOP_FRAMES, RATE_HZ // 4)
-    pieces = [sound[start : start + HOP_FRAMES].astype(np.float64) for start in starts]
-    return float(np.mean([likeness(piece, violins()) > 0.95 for piece in pieces if level_db(piece) > -70.0]))
+    """Share of some pieces of a hop's length that are a place of the violins' files."""
+    spectrum, energy, size = violins()
+    likes = []
+    for start in np.linspace(0, len(sound) - HOP_FRAMES, PIECES).astype(int):
+        piece = sound[start : start + HOP_FRAMES]
+        found = fft.irfft(spectrum * np.conj(fft.rfft(piece, size)), size)[: len(energy)]
+        likes.append(float((found / energy).max()) / (float(np.linalg.norm(piece)) + 1e-9))
+    return float(np.mean(np.array(likes) > 0.95))
 
 
 def test_it_plays_live_and_goes_on_with_another_corpus(folder: Path, patch: Path, stage: Stage) -> None:
-    stage.engine.send(do.Load(0, str(patch), controls=(("label_violin", 0.0), ("density", 4.0))))
+    stage.engine.send(do.Load(0, str(patch), controls=(("label_violin", 0.0), ("density", 2.0))))
     stage.until(lambda deck: deck.state == "playing" and deck.fill_frames > LEAD_FRAMES // 2)
     began = stage.deck
     first = stage.listen(3.0)
@@ -314,12 +333,12 @@ def test_it_plays_live_and_goes_on_with_another_corpus(folder: Path, patch: Path
     violins_only = CorpusChoice(str((folder / "violins").resolve()))
     stage.engine.send(do.SetCorpora(0, (violins_only,)))
     between = stage.until(lambda deck: deck.corpora == (violins_only.path,) and deck.state == "playing")
-    assert np.abs(between.reshape(-1)[: len(between) // 441 * 441].reshape(-1, 441)).max(axis=1).min() > 0.0
+    assert np.abs(between[: len(between) // 441 * 441]).reshape(-1, 441).max(axis=1).min() > 0.0
     stage.listen(0.5)
     second = stage.listen(3.0)
     ended = stage.deck
     assert level_db(second) > -60.0
-    assert share_of_violins(second) > 0.6
+    assert share_of_violins(second) > 0.5
     assert (ended.state, ended.error, ended.patch) == ("playing", "", began.patch)
     assert (ended.faults, ended.restarts, ended.underruns) == (0, 0, began.underruns)
     assert stage.engine.snapshot().nonfinite == 0

@@ -110,7 +110,7 @@ def test_a_frame_comes_out_as_soon_as_its_lookahead_is_known(sound):
 
 def test_equals_librosa_without_the_file_maximum(sound):
     mel = librosa.feature.melspectrogram(y=sound, sr=SAMPLE_RATE_HZ, n_fft=WINDOW_FRAMES, hop_length=HOP_FRAMES, pad_mode="constant")
-    static = librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), n_mfcc=13)
+    static = librosa.feature.mfcc(S=librosa.power_to_db(mel, amin=1e-4, top_db=None), n_mfcc=13)
     expected = np.concatenate([static, *(librosa.feature.delta(static, order=order, mode="nearest") for order in (1, 2))]).T
     np.testing.assert_allclose(describe(sound).frames, expected, rtol=0.0, atol=LIBROSA_TOLERANCE)
 
@@ -195,7 +195,7 @@ def test_loudness_is_the_rms_of_the_window_in_dbfs(sound):
 
 def test_onset_strength_equals_librosas_on_the_same_bands(sound):
     mel = librosa.feature.melspectrogram(y=sound, sr=SAMPLE_RATE_HZ, n_fft=WINDOW_FRAMES, hop_length=HOP_FRAMES, pad_mode="constant")
-    bands = np.maximum(librosa.power_to_db(mel, top_db=None), -40.0)
+    bands = librosa.power_to_db(mel, amin=1e-4, top_db=None)
     expected = librosa.onset.onset_strength(S=bands, sr=SAMPLE_RATE_HZ, lag=1, center=False)
     assert expected.max() > 2.0
     np.testing.assert_allclose(column(describe(sound, ALL), "onset"), expected, atol=LIBROSA_TOLERANCE)

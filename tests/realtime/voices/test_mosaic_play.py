@@ -1,18 +1,23 @@
 """What every control of a mosaic does to what is heard, and what its input does."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from patches.descriptors import GROUPS
 from patches.mosaic_controls import MOSAIC_CONTROLS
 from patches.reader import read_manifest
 from realtime.voices.mosaic import Mosaic
-from realtime.voices.voice import UnitEvent, VoiceOptions, make_voice
+from realtime.voices.voice import CorpusChoice, UnitEvent, VoiceOptions, make_voice
 from tests.mosaic_patch import make_mosaic, sounds
 from tests.stage_patch import HOP_FRAMES, RATE_HZ
+from training.__main__ import main
 
 STEPS_HZ = RATE_HZ / HOP_FRAMES
 
@@ -280,8 +285,6 @@ def test_reset_is_fresh_whatever_was_set(folder: Path, voice: Mosaic) -> None:
 
 
 def test_a_prime_is_heard_first(folder: Path, tmp_path: Path) -> None:
-    import soundfile
-
     targets = []
     for label in ("hiss", "whistle"):
         clip = tmp_path / f"{label}.wav"
@@ -302,3 +305,73 @@ def test_an_input_that_is_no_sound_harms_nothing(voice: Mosaic, bad: float) -> N
     made, _ = play(voice, 30, follow=0.0)
     assert np.isfinite(made).all()
     assert level_db(made[4 * HOP_FRAMES :]) > -50.0
+
+
+@pytest.mark.parametrize("control", ["follow", "answer"])
+def test_without_an_input_the_sequencer_leads_and_says_so_once(voice: Mosaic, control: str) -> None:
+    made, _ = play(voice, 60, **{control: 1.0})
+    assert level_db(made[12 * HOP_FRAMES :]) > -40.0
+    assert voice.take_notes() == ["there is no input to follow or to answer: the sequencer leads (start with --input)"]
+    play(voice, 20, **{control: 1.0})
+    assert voice.take_notes() == []
+
+
+def test_all_weights_at_0_are_said_once_and_the_sound_goes_on(voice: Mosaic) -> None:
+    off = {f"weight_{group}": 0.0 for group in GROUPS}
+    made, _ = play(voice, 30, **off)
+    assert level_db(made) > -50.0
+    assert voice.take_notes() == ["every weight is turned down to 0: the weights stay as they were"]
+
+
+def test_a_one_shot_shorter_than_its_attack_is_heard(voice: Mosaic) -> None:
+    levels = []
+    for attack in (10.0, 500.0):
+        voice.reset(4)
+        made, _ = play(voice, 86, one_shot=1.0, density=8.0, attack=attack, temperature=0.0)
+        levels.append(level_db(made))
+    assert levels[0] - levels[1] < 8.0
+
+
+def folder_corpus(tmp_path: Path) -> Path:
+    """Two sounds of four seconds in a corpus folder, the second half of its file the second sound."""
+    corpus = tmp_path / "corpus"
+    for label in ("hum", "whistle"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        soundfile.write(tmp_path / "sounds" / label / "take.wav", sounds()[label], RATE_HZ)
+    done = main(["corpus", "--audio", str(tmp_path / "sounds"), "--out", str(corpus), "--workers", "1"])
+    assert done == 0
+    return corpus
+
+
+def test_a_corpus_cut_while_it_plays_goes_on_with_what_is_left(folder: Path, tmp_path: Path) -> None:
+    corpus = folder_corpus(tmp_path)
+    voice = make_voice(folder, read_manifest(folder), VoiceOptions((CorpusChoice(str(corpus)),)))
+    assert isinstance(voice, Mosaic)
+    voice.prepare()
+    _, events = play(voice, 200, density=43.0, continuity=0.0, temperature=2.0)
+    assert "whistle" in {event.label for event in events}
+    sound = corpus / "audio.pcm"
+    os.truncate(sound, sound.stat().st_size // 2)
+    made, events = play(voice, 200, density=20.0)
+    assert {event.label for event in events[4:]} == {"hum"}
+    quiet = np.abs(made[4 * HOP_FRAMES :, 0]).reshape(-1, HOP_FRAMES).max(axis=1) < 1e-3
+    assert not quiet.any()
+    (note,) = voice.take_notes()
+    assert "units are gone, the rest plays on" in note
+    os.truncate(sound, 0)
+    made, _ = play(voice, 20)
+    (note,) = voice.take_notes()
+    assert "nothing of it is left" in note
+    assert np.isfinite(made).all()
+
+
+def test_a_corpus_deleted_while_it_plays_goes_on(folder: Path, tmp_path: Path) -> None:
+    corpus = folder_corpus(tmp_path)
+    voice = make_voice(folder, read_manifest(folder), VoiceOptions((CorpusChoice(str(corpus)),)))
+    assert isinstance(voice, Mosaic)
+    voice.prepare()
+    shutil.rmtree(corpus)
+    made, _ = play(voice, 60)
+    assert level_db(made[4 * HOP_FRAMES :]) > -40.0
+    (note,) = voice.take_notes()
+    assert "it plays as it was opened" in note

@@ -100,8 +100,23 @@ def test_the_old_unit_sounds_on_for_the_overlap() -> None:
     run(made, shape, 1)
     made.begin(0, 25_000, STEP, 0.0, everywhere(audio), shape)
     sound = run(made, shape, 3)[:, 0]
-    np.testing.assert_allclose(sound[64:2_000], 0.75, atol=1e-6)
+    # Both at full level, together at the power of one.
+    np.testing.assert_allclose(sound[64:2_000], 0.75 / math.sqrt(2.0), atol=1e-6)
     np.testing.assert_allclose(sound[2_064:], 0.5, atol=1e-6)
+
+
+def test_units_that_overlap_many_at_once_keep_the_level_of_one() -> None:
+    """Seven units of noise at a time, by overlap or by release, were eight decibels above one."""
+    audio = np.random.default_rng(0).normal(0, 0.1, (200_000, 1)).astype(np.float32)
+    for shape in (Shape(overlap_ms=150.0), Shape(release_ms=300.0), Shape(overlap_ms=500.0, release_ms=2_000.0)):
+        made = player(audio)
+        random = np.random.default_rng(5)
+        steps = []
+        for _ in range(120):
+            made.begin(0, int(random.integers(150_000)), STEP, 0.0, everywhere(audio), shape)
+            steps.append(run(made, shape, 1))
+        sound = np.concatenate(steps)[20 * STEP :, 0]
+        assert abs(20 * np.log10(sound.std() / audio.std())) < 1.0
 
 
 def test_attack_and_release_go_on_through_later_steps() -> None:
