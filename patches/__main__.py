@@ -14,8 +14,9 @@ from typing import NoReturn
 
 from patches import library
 from patches.codec import encode
+from patches.corpus_folder import check_corpus_folder, is_corpus_folder
 from patches.errors import PatchError, PatchExistsError, UnknownPatchError, printable
-from patches.limits import MIB
+from patches.limits import MANIFEST_NAME, MIB
 from patches.manifest import Manifest
 from patches.reader import read_manifest
 from patches.validate import validate
@@ -67,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("patch", metavar="SLUG", help="slug, or path of a patch folder")
     command.add_argument("--json", action="store_true", help="as canonical JSON")
     command.set_defaults(run=_show)
-    command = commands.add_parser("validate", help="check everything in patch folders")
-    command.add_argument("patches", metavar="PATH_OR_SLUG", nargs="+", help="slugs, or paths of patch folders")
+    command = commands.add_parser("validate", help="check everything in folders of patches or corpora")
+    command.add_argument("patches", metavar="PATH_OR_SLUG", nargs="+", help="slugs, or paths of folders of patches or corpora")
     command.set_defaults(run=_validate)
     command = commands.add_parser("install", help="copy a patch folder to your patches")
     command.add_argument("folder", metavar="FOLDER", help="path of a patch folder")
@@ -128,11 +129,17 @@ def _described(manifest: Manifest, folder: Path) -> str:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    """Check several patches, each whatever became of the others; the worst exit code wins."""
+    """Check several patches and corpora, each whatever became of the others; the worst exit code wins."""
     code = 0
     for patch in options.patches:
         try:
-            manifest = validate(library.find(patch))
+            folder = library.find(patch)
+            if is_corpus_folder(folder) and not os.path.lexists(folder / MANIFEST_NAME):
+                corpus = check_corpus_folder(folder)
+                size_mib = (corpus.audio.bytes + sum(array.bytes for array in corpus.arrays.values())) / MIB
+                print(f"{printable(str(folder))}: valid corpus, {corpus.units} units of {len(corpus.files)} sounds, {size_mib:.2f} MiB")
+                continue
+            manifest = validate(folder)
         except PatchError as error:
             complain(error)
             code = max(code, 2 if isinstance(error, UnknownPatchError) else 1)

@@ -25,6 +25,8 @@ from patches.errors import (
     PatchWriteError,
     SizeMismatchError,
     SymlinkError,
+    UnknownCorpusError,
+    UnknownPatchError,
     UnreadableFileError,
     shown,
 )
@@ -66,7 +68,7 @@ def read_corpus_manifest(folder: Path) -> CorpusManifest:
 
     Raises
     ------
-    UnknownPatchError, NotAFolderError
+    UnknownCorpusError
         Nothing is there, or it is a file.
     MissingFileError, SymlinkError, NotAFileError, UnreadableFileError, OversizeError
         As `patches.reader.open_plain` and `read_bounded`.
@@ -79,7 +81,11 @@ def read_corpus_manifest(folder: Path) -> CorpusManifest:
     ------
     Any but audio.
     """
-    check_folder(folder)
+    try:
+        check_folder(folder)
+    except UnknownPatchError as error:
+        hint = "make one: python -m training corpus"
+        raise UnknownCorpusError(file=error.file, got=error.got, allowed=f"the folder that holds {CORPUS_NAME}", hint=hint) from None
     path = folder / CORPUS_NAME
     corpus = decode_corpus(loads(read_bounded(path, MAX_CORPUS_MANIFEST_BYTES), file=str(path)), file=str(path))
     _check_size(folder / corpus.audio.file, corpus.audio.bytes)

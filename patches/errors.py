@@ -4,7 +4,8 @@ Does not know how a check is made, only how its failure reads::
 
     PatchError
     ├── UnknownPatchError          no patch has this slug, no folder has this path: typed wrong
-    │   └── NotAFolderError        a patch is a folder, not a file
+    │   ├── NotAFolderError        a patch is a folder, not a file
+    │   └── UnknownCorpusError     no folder has this path, where a corpus should be
     ├── PatchExistsError           the slug is taken and replacing was not asked for
     ├── PatchWriteError            the disk refused to take the patch
     ├── UnknownRoleError           the patch has no model or data file in this role
@@ -109,7 +110,13 @@ class UnknownPatchError(PatchError):
 class NotAFolderError(UnknownPatchError):
     """A patch is a folder, and this is not one."""
 
-    problem = "a patch is a folder"
+    problem = "not a folder"
+
+
+class UnknownCorpusError(UnknownPatchError):
+    """No folder has this path, or it is a file: what was typed is wrong, no corpus is."""
+
+    problem = "no such corpus folder"
 
 
 class PatchExistsError(PatchError):
@@ -167,13 +174,13 @@ class FileNameError(FolderError):
 class SymlinkError(FolderError):
     """A symbolic link, which may point anywhere."""
 
-    problem = "a patch holds no links"
+    problem = "links are not followed"
 
 
 class NotAFileError(FolderError):
     """A folder, pipe or device where a plain file belongs."""
 
-    problem = "a patch holds plain files only"
+    problem = "not a plain file"
 
 
 class UnreadableFileError(FolderError):
@@ -213,13 +220,13 @@ class DuplicateKeyError(ManifestError):
 class FutureFormatError(ManifestError):
     """The patch is written for a later version of this program."""
 
-    problem = "the patch is newer than this program"
+    problem = "the format is newer than this program"
 
 
 class UnknownKindError(ManifestError):
     """A kind of patch that this program cannot play."""
 
-    problem = "this kind of patch is not known"
+    problem = "this kind is not known"
 
 
 class UnknownKeyError(ManifestError):

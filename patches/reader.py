@@ -61,7 +61,7 @@ def open_plain(path: Path) -> BinaryIO:
             raise NotAFileError(file=str(path), got=got, allowed="a plain file")
         stream = os.fdopen(os.open(path, OPEN_FLAGS), "rb")
     except (FileNotFoundError, NotADirectoryError):
-        raise MissingFileError(file=str(path), got="nothing", allowed="a plain file", hint="copy the patch again") from None
+        raise MissingFileError(file=str(path), got="nothing", allowed="a plain file", hint=f"copy {path.parent} again, all of it") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise SymlinkError(file=str(path), got="a symbolic link, put there just now", allowed="a plain file") from None

@@ -56,7 +56,7 @@ def loads(data: bytes, *, file: str) -> Any:
         raise ManifestSyntaxError(file=file, got=f"bytes that are not UTF-8 at byte {error.start}", allowed="UTF-8") from None
     except json.JSONDecodeError as error:
         got = f"{error.msg} at line {error.lineno} column {error.colno}"
-        raise ManifestSyntaxError(file=file, got=got, allowed="JSON", hint="copy the patch again, it may be cut short") from None
+        raise ManifestSyntaxError(file=file, got=got, allowed="JSON", hint="copy its folder again, it may be cut short") from None
     except ValueError:
         # The interpreter bounds how many digits it converts: the time grows with their square.
         raise ManifestSyntaxError(file=file, got="a number of thousands of digits", allowed="numbers of ordinary length") from None

@@ -50,7 +50,8 @@ def open_clip(path: Path) -> soundfile.SoundFile:
             pass
         return soundfile.SoundFile(path)
     except OSError as error:
-        raise ClipError(f"{path}: cannot be read", got=error.strerror or str(error), allowed="a sound file") from None
+        hint = "check its name and its permissions"
+        raise ClipError(f"{path}: cannot be read", got=error.strerror or str(error), allowed="a sound file", hint=hint) from None
     except (soundfile.LibsndfileError, TypeError) as error:  # a TypeError is a file without a header, by its suffix
         got = getattr(error, "error_string", "no header")
         raise ClipError(f"{path}: not audio", got=got, allowed="what libsndfile reads: WAV, FLAC, AIFF, MP3, OGG") from None

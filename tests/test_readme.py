@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from export import __main__ as export
+from patches import __main__ as patches
 from realtime.__main__ import parser
 from realtime.rack import read_rack
 from realtime.setup import parse_setting
+from training.commands import make_parser
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +43,35 @@ def test_studio_commands(arguments: list[str], tmp_path: Path, monkeypatch: pyte
         assert main(arguments) == 2
         place = "--audio" if "--audio" in arguments else "--data"
         assert arguments[arguments.index(place) + 1] in capsys.readouterr().err
+
+
+MODULES = {"training": make_parser(print), "export": export._parser(), "patches": patches._parser(), "realtime": parser()}
+
+
+def shown(page: str) -> list[tuple[str, list[str]]]:
+    """Module and arguments of every command that a page shows, in a block of code or within a line."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"^ {4,}python -m (\w+) ?([^#\n]*)", text, re.MULTILINE) + re.findall(r"`python -m (\w+) ?([^`]*)`", text)
+    return [(module, shlex.split(line)) for module, line in found if module != "benchmarks"]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"), [row for page in ("README.md", "docs/mosaic.md", "docs/descriptors.md") for row in shown(page)], ids=str
+)
+def test_every_command_of_the_docs_is_understood(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    if module == "training" and len(arguments) == 1:
+        # A command named alone is only spoken of.
+        with pytest.raises(SystemExit) as ended:
+            MODULES[module].parse_args([*arguments, "--help"])
+        assert ended.value.code == 0
+    else:
+        MODULES[module].parse_args(arguments)
+
+
+def test_the_docs_show_commands() -> None:
+    assert len(shown("README.md")) >= 15
+    assert ("training", ["evaluate", "RUN"]) in shown("docs/mosaic.md")
+    assert shown("docs/descriptors.md")
 
 
 def test_there_are_commands_to_test() -> None:

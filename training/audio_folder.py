@@ -42,7 +42,7 @@ from training.errors import (
     UnreadableAudioError,
 )
 
-__all__ = ["CHANNELS", "SUFFIXES", "AudioFolder", "Clip", "Skipped", "Split", "is_folder", "read_audio_folder"]
+__all__ = ["CHANNELS", "SUFFIXES", "AudioFolder", "Clip", "Skipped", "Split", "cannot_open", "is_folder", "read_audio_folder"]
 
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".aif", ".aiff", ".aifc"})
 CHANNELS = ("as_is", "mono", "stereo")
@@ -288,6 +288,13 @@ def _linked(path: Path) -> LinkedFolderError:
     return LinkedFolderError("a link to a folder, which is not followed", where=path, hint="Copy the sounds, or name that folder itself")
 
 
+def cannot_open(path: Path, error: OSError) -> UnreadableAudioError:
+    """Return what is to be said of a file that the system does not open."""
+    if path.is_symlink() and not path.exists():
+        return UnreadableAudioError("a link that leads nowhere", where=path, hint="Copy the sound itself there, or delete the link")
+    return UnreadableAudioError("cannot be opened", where=path, got=error.strerror)
+
+
 def _read(path: Path, sample_rate_hz: int, channels: str, cache: Path | None) -> tuple[str, Array]:
     try:
         str(path).encode()
@@ -300,7 +307,7 @@ def _read(path: Path, sample_rate_hz: int, channels: str, cache: Path | None) ->
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UnreadableAudioError("cannot be opened", where=path, got=error.strerror) from error
+        raise cannot_open(path, error) from error
     entry = audio_cache.entry_path(cache, sha256, sample_rate_hz, channels)
     audio = audio_cache.load(entry)
     if audio is None:

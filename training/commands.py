@@ -17,13 +17,19 @@ from training.sweep import add_sweep_parser
 from training.textures import add_textures_parser
 from training.tokens_command import add_tokens_parser
 
-__all__ = ["run_command"]
+__all__ = ["make_parser", "run_command"]
 
 Say = Callable[[str], None]
 
 
 def run_command(arguments: Sequence[str] | None, say: Say) -> int:
     """Run the command that the arguments ask for and return its exit code; a `StudioError` is left to the caller."""
+    options = make_parser(say).parse_args(arguments)
+    return options.run(options)
+
+
+def make_parser(say: Say) -> argparse.ArgumentParser:
+    """Return the parser of the studio's command line."""
     parser = argparse.ArgumentParser(prog="python -m training", description="Make sounds to learn from, and learn from sounds.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_textures_parser(commands)
@@ -36,5 +42,4 @@ def run_command(arguments: Sequence[str] | None, say: Say) -> int:
     add_tokens_parser(commands, say)
     add_corpus_parser(commands, say)
     add_evaluate_parser(commands, say)
-    options = parser.parse_args(arguments)
-    return options.run(options)
+    return parser

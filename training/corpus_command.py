@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from patches.descriptors import DEFAULT_SPEC
+from training.descriptor_options import add_spec_options, spec_given
 from training.errors import OptionError
 
 __all__ = ["add_corpus_parser", "run_corpus"]
@@ -36,9 +38,7 @@ def add_corpus_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentP
         "--audio", nargs="+", action="extend", default=[], metavar="[LABEL=]DIR", help="folders of sounds, as many as you like"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="CORPUS", help="folder to make; must not exist or be empty")
-    parser.add_argument("--descriptors", default="mfcc", metavar="A,B", help="names and sets, as the model's (default mfcc)")
-    parser.add_argument("--hop_length", type=int, default=1024, metavar="N", help="frames between two descriptions (default 1024)")
-    parser.add_argument("--sample_rate", type=int, default=44_100, metavar="HZ", help="of the corpus, as the model's (default 44100)")
+    add_spec_options(parser.add_argument_group("descriptors", "as those of the model that is to play the corpus"))
     parser.add_argument("--segments", default="hop", metavar="hop|onset", help="units of a hop each, or from onset to onset (default hop)")
     parser.add_argument("--shortest", type=float, metavar="S", help="least seconds of a unit from onset to onset (default 0.05)")
     parser.add_argument("--longest", type=float, metavar="S", help="most seconds of a unit from onset to onset (default 2)")
@@ -69,11 +69,10 @@ def run_corpus(options: argparse.Namespace, say: Say = print) -> int:
     from training.corpus_cut import make_segmentation
     from training.corpus_seed import match_descriptors
     from training.corpus_sources import check_weights, find_sounds, parse_sources, parse_weights
-    from training.descriptor_table import spec_of
 
     if options.workers < 1:
         raise OptionError("the number is too small", where="--workers", got=options.workers, allowed="1 and up")
-    spec = spec_of(options.descriptors, hop_frames=options.hop_length, sample_rate_hz=options.sample_rate)
+    spec = spec_given(options) or DEFAULT_SPEC
     segmentation = make_segmentation(options.segments, spec, options.shortest, options.longest)
     weights = parse_weights(options.weight)
     sources = parse_sources(options.audio) if options.audio or not options.descriptor_json else ()

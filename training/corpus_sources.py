@@ -16,7 +16,7 @@ import soundfile
 
 from patches.corpus_fields import MAX_LABELS
 from patches.corpus_manifest import SkippedFile
-from training.audio_folder import SUFFIXES, is_folder
+from training.audio_folder import SUFFIXES, cannot_open, is_folder
 from training.errors import (
     AudioFileError,
     EmptyFolderError,
@@ -128,7 +128,9 @@ def check_weights(weights: dict[str, float], found: Iterable[Found]) -> None:
     known = {name for sound in found for name in (sound.label, sound.source)}
     for label in weights:
         if label not in known:
-            raise OptionError("no such label or folder", where="--weight", got=repr(label), allowed=", ".join(sorted(known)) or "none")
+            allowed = ", ".join(sorted(known)) or "none"
+            hint = "A label is a sub-folder of --audio; LABEL=DIR names one"
+            raise OptionError("no such label or folder", where="--weight", got=repr(label), allowed=allowed, hint=hint)
 
 
 def find_sounds(sources: Sequence[Source]) -> Given:
@@ -244,4 +246,4 @@ def _hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UnreadableAudioError("cannot be opened", where=path, got=error.strerror) from error
+        raise cannot_open(path, error) from error

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from patches.descriptors import HOP_FRAMES, SAMPLE_RATE_HZ, DescriptorSpec
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from training.audio_folder import SUFFIXES, Clip, Skipped, decode_audio, is_folder, read_audio_folder
 from training.descriptor_cache import described
 from training.descriptor_folder import json_places
 from training.descriptor_json import write_descriptor_json
-from training.descriptor_table import DescriptorTable, joined_tables, spec_of, table_of
+from training.descriptor_options import add_spec_options, spec_given
+from training.descriptor_table import DescriptorTable, joined_tables, table_of
 from training.errors import OptionError, UnreadableAudioError
 
 __all__ = ["add_descriptors_parser", "run_descriptors", "write_descriptors"]
@@ -92,13 +93,7 @@ def add_descriptors_parser(subparsers: "argparse._SubParsersAction[argparse.Argu
     )
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR|FILE", help="sound, or folder of sounds")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files; sub-folders as in --audio")
-    parser.add_argument(
-        "--descriptors", default="mfcc", metavar="NAMES", help="sets (mfcc, classic) and names between commas (default mfcc)"
-    )
-    parser.add_argument("--hop_length", type=int, default=HOP_FRAMES, metavar="N", help=f"samples between rows (default {HOP_FRAMES})")
-    parser.add_argument(
-        "--sr", type=int, default=SAMPLE_RATE_HZ, metavar="HZ", help=f"rate they are described at (default {SAMPLE_RATE_HZ})"
-    )
+    add_spec_options(parser)
     parser.add_argument("--combined", type=Path, metavar="FILE", help="one file more, with the rows of all (AUDIOS_database.json)")
     parser.add_argument("--replace", action="store_true", help="replace files that say something else")
     parser.set_defaults(run=partial(run_descriptors, say=say))
@@ -107,7 +102,7 @@ def add_descriptors_parser(subparsers: "argparse._SubParsersAction[argparse.Argu
 
 def run_descriptors(options: argparse.Namespace, say: Say) -> int:
     """Run the `descriptors` command and return its exit code; a `StudioError` is left to the caller."""
-    spec = spec_of(options.descriptors, hop_frames=options.hop_length, sample_rate_hz=options.sr)
+    spec = spec_given(options) or DEFAULT_SPEC
     write_descriptors(options.audio, options.out, spec, combined=options.combined, replace=options.replace, say=say)
     return 0
 
@@ -129,4 +124,4 @@ def _clips(audio: Path, sample_rate_hz: int, cache: Path | None) -> tuple[tuple[
 
 
 def _table(clip: Clip, root: Path, spec: DescriptorSpec, cache: Path | None) -> DescriptorTable:
-    return table_of(described(clip, spec, cache), spec, str((root / clip.path).absolute()))
+    return table_of(described(clip, spec, cache), spec, str(root.resolve() / clip.path))

@@ -151,7 +151,9 @@ def read_query_json(path: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
             raise TableLayoutError("no query result", got=shown(data), allowed=f"an object with {ID} and {SAMPLE}")
         for key in (ID, SAMPLE):
             if key not in data:
-                raise MissingColumnError("a column is missing", got=", ".join(map(shown, list(data)[:4])) or "none", allowed=key)
+                got = ", ".join(map(shown, list(data)[:4])) or "none"
+                hint = f"A query result has {ID} and {SAMPLE}"
+                raise MissingColumnError("a column is missing", got=got, allowed=key, hint=hint)
         _check_lengths(data)
         return _texts(data[ID]), _samples(data[SAMPLE])
     except DescriptorFileError as error:
@@ -180,7 +182,8 @@ def _from_columns(data: Any) -> DescriptorTable:
         raise TableLayoutError("no descriptor in it", got=", ".join(map(shown, list(data)[:4])) or "an empty object", hint=hint)
     for key, other in ((ID, SAMPLE), (SAMPLE, ID)):
         if key in data and other not in data:
-            raise MissingColumnError("a column is missing", got=f"{key} without {other}", allowed="both, or neither")
+            hint = f"Add {other}, or describe the sounds again"
+            raise MissingColumnError("a column is missing", got=f"{key} without {other}", allowed="both, or neither", hint=hint)
     count = _check_lengths(data)
     if count == 0:
         raise TableLayoutError("no rows", got="empty columns", allowed="at least one row")
@@ -206,7 +209,8 @@ def _from_rows(data: list[Any]) -> DescriptorTable:
                 raise UnknownColumnError("a column is not known", where=f"[{index}]", got=shown(name), allowed=", ".join(CLASSIC))
         missing = [name for name in CLASSIC if name not in row]
         if missing:
-            raise MissingColumnError("a column is missing", where=f"[{index}]", got=f"{len(row)} of {len(CLASSIC)}", allowed=missing[0])
+            got, hint = f"{len(row)} of {len(CLASSIC)}", "Describe the sound again: it may be cut short"
+            raise MissingColumnError("a column is missing", where=f"[{index}]", got=got, allowed=missing[0], hint=hint)
         positions.append(int(key))
         rows.append([_number(f"[{index}].{name}", row[name]) for name in CLASSIC])
     # Row x holds the description of x - 1, and the first that of the last.

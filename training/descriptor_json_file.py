@@ -76,7 +76,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise TableSyntaxError("not JSON", got=text, allowed="finite numbers")
+    hint = "Its sound or its writer was at fault: describe the sound again"
+    raise TableSyntaxError("not a number that JSON has", got=text, allowed="finite numbers", hint=hint)
 
 
 def write_columns(path: Path, columns: Sequence[tuple[str, Iterable[str]]], replace: bool) -> bool:

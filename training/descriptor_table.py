@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patches.descriptors import HOP_FRAMES, SAMPLE_RATE_HZ, DescriptorSpec
-from patches.errors import PatchError
+from patches.errors import PatchError, WrongValueError
 from training.descriptor_errors import DescribedTwiceError, DescriptorSpecError, HopError, MissingColumnError, RateError
 from training.descriptors import Descriptors
 
@@ -19,6 +19,7 @@ __all__ = ["UNKNOWN_SAMPLE", "DescriptorTable", "joined_tables", "spec_of", "tab
 
 UNKNOWN_SAMPLE = -1
 """Sample position of a row whose file says none, as in the seeds' predictions."""
+SPEC_FAULTS = {"descriptors": "no such descriptor", "hop_frames": "no such hop", "sample_rate_hz": "no such rate"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,8 @@ class DescriptorTable:
         missing = [name for name in spec.names if name not in self.names]
         if missing:
             allowed = ", ".join(self.names[:6]) + (" …" if len(self.names) > 6 else "")
-            raise MissingColumnError("a column is missing", where=self.where, got=allowed, allowed=f"one named {missing[0]}")
+            hint = f"Describe the sounds again with --descriptors {spec.text}, or ask for what it has"
+            raise MissingColumnError("a column is missing", where=self.where, got=allowed, allowed=f"one named {missing[0]}", hint=hint)
         if self.hop_frames is not None and self.hop_frames != spec.hop_frames:
             raise HopError(
                 "described at another hop", where=self.where, got=self.hop_frames, allowed=spec.hop_frames, hint="Describe the sounds again"
@@ -179,7 +181,7 @@ def joined_tables(tables: Sequence[DescriptorTable]) -> DescriptorTable:
 
 
 def spec_of(text: str, *, hop_frames: int = HOP_FRAMES, sample_rate_hz: int = SAMPLE_RATE_HZ) -> DescriptorSpec:
-    """Read a spec as it is given on a command line or in a recipe.
+    """Read a spec as it is given on a command line.
 
     Raises
     ------
@@ -189,6 +191,5 @@ def spec_of(text: str, *, hop_frames: int = HOP_FRAMES, sample_rate_hz: int = SA
     try:
         return DescriptorSpec.parse(text, hop_frames=hop_frames, sample_rate_hz=sample_rate_hz)
     except PatchError as error:
-        raise DescriptorSpecError(
-            error.problem, where=error.field, got=error.got, allowed=error.allowed, hint=error.hint or None
-        ) from error
+        what = SPEC_FAULTS[error.field] if isinstance(error, WrongValueError) else error.problem
+        raise DescriptorSpecError(what, where=f"--{error.field}", got=error.got, allowed=error.allowed, hint=error.hint or None) from error

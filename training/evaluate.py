@@ -53,6 +53,7 @@ RUN_NUMBERS = {
     "hops": "length of a mosaic",
 }
 PATCH_ONLY = ("levels", "seconds", "takes", "drift_minutes", "embedding", "workers", "codec")
+OWN_REPORT = "report"
 QUICK_TWINS, QUICK_CLIPS, QUICK_BLEND_S = 4, 12, 8.0
 
 Say = Callable[[str], None]
@@ -110,7 +111,9 @@ def add_evaluate_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
         metavar="DIR",
         help="of a patch: folder of real sounds, its sub-folders are classes; of a run: the sounds it learned from, where they have moved",
     )
-    parser.add_argument("--report", type=Path, required=True, metavar="DIR", help=f"folder for {REPORT} and {SCORES}")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help=f"folder for {REPORT} and {SCORES} (of a run: its own folder {OWN_REPORT}, if left out)"
+    )
     parser.add_argument("--levels", type=int, metavar="N", help=f"levels of each parameter (default {default['levels']})")
     parser.add_argument(
         "--seconds",
@@ -151,6 +154,10 @@ def run_evaluate(options: argparse.Namespace, say: Say) -> int:
         if getattr(options, name) is not None:
             option = "--patch" if name == "mosaic" else f"--{name}"
             raise OptionError("only of the run of a sequencer", where=option, got=options.patch, allowed="a run folder to evaluate")
+    if options.report is None:
+        raise OptionError(
+            "where is the report of a patch to go?", where="--report", allowed="a folder", hint="A patch holds none of its own"
+        )
     if options.data is None:
         raise OptionError("a patch is judged against real sounds", where="--data", allowed="a folder with audio files in it")
     names = {field.name for field in dataclasses.fields(EvaluateOptions)}
@@ -169,6 +176,8 @@ def run_evaluate(options: argparse.Namespace, say: Say) -> int:
 
 
 def _run_sequencer(options: argparse.Namespace, say: Say) -> int:
+    # A run is its owner's to write in; so its report lies beside what it is about.
+    options.report = options.report or Path(options.patch) / OWN_REPORT
     for name in PATCH_ONLY:
         if getattr(options, name) is not None:
             raise OptionError("only of a patch", where="--" + name.replace("_", "-"), got=options.patch, allowed="a patch to evaluate")

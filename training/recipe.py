@@ -113,11 +113,6 @@ class SequencerRecipe(Dials):
     patience: int = dial(Range(1, 10_000))
     seed: int = dial(Range(0, 2**31 - 1))
 
-    @property
-    def mixture_size(self) -> int:
-        """Gaussians the model has."""
-        return self.components if self.head == "mixture" else 1
-
 
 def read_recipe(file: Path = DEFAULT_RECIPE) -> SequencerRecipe:
     """Read a recipe file; dials it leaves out come from the default recipe.

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from patches.descriptors import DEFAULT_SPEC
 from training.audio_folder import CHANNELS, is_folder
+from training.descriptor_options import add_option, add_spec_options, spec_given
 from training.errors import OptionError
 from training.recipe import DEFAULT_RECIPE, SequencerRecipe, read_recipe
 
@@ -32,29 +34,20 @@ def add_sequencer_parser(commands: "argparse._SubParsersAction[argparse.Argument
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder of sounds")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder to write")
     parser.add_argument("--recipe", type=Path, metavar="FILE", help="TOML file of dials; what it leaves out is the default's")
-    parser.add_argument(
-        "--descriptors", metavar="NAMES", help="mfcc, classic, loudness, onset or single names, with commas (default: mfcc)"
-    )
-    _add(parser, "hop_frames", metavar="N", help="samples from one row of descriptors to the next (default: 1024)")
-    _add(parser, "sample_rate_hz", metavar="N", help="of the sounds as they are described (default: 44100)")
+    add_spec_options(parser)
     parser.add_argument("--channels", choices=CHANNELS, help="make every sound mono or stereo (default: as they are)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--wandb", metavar="PROJECT", help="report to Weights & Biases too")
     dials = parser.add_argument_group("dials", "each instead of the recipe's; what they do is written in training/recipe.py")
     for row in dataclasses.fields(SequencerRecipe):
         # A switch may stand alone for "on"; `--remove_outliers False` must be off, which argparse's own bool is not.
-        _add(
+        add_option(
             dials,
             row.name,
             metavar=str(row.metadata["allowed"]).replace(" ", ""),
             **({"nargs": "?", "const": "true"} if row.type is bool else {}),
         )
     parser.set_defaults(run=partial(run_sequencer, say=say))
-
-
-def _add(parser: Any, name: str, **how: Any) -> None:
-    """Add an option that takes text, under its name with ``_`` and with ``-``."""
-    parser.add_argument(*dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), dest=name, **how)
 
 
 def dial_of(row: dataclasses.Field, text: str) -> Any:
@@ -97,7 +90,7 @@ def run_sequencer(options: argparse.Namespace, say: Say) -> int:
         options.out,
         recipe,
         recipe_name=name,
-        spec=_spec(options, earlier),
+        spec=spec_given(options, DEFAULT_SPEC if earlier is None else earlier.spec()),
         resume=options.resume,
         channels=options.channels,
         wandb=options.wandb,
@@ -113,6 +106,10 @@ def run_sequencer(options: argparse.Namespace, say: Say) -> int:
         lost = [str(ahead) for ahead, ratio in enumerate(ratios, start=1) if not ratio < 1.0]
         text = " ".join(f"{ratio:.2f}" for ratio in ratios)
         say(f"squared error over that of saying the last frame again, 1 to {len(ratios)} frames ahead: {text}")
+        # Most of a model's lead over the last frame can be its linear path's, fitted before any training.
+        linear = " ".join(f"{scores[key]:.2f}" for ahead in range(1, 9) if (key := f"linear_ratio_{ahead}") in scores)
+        if linear:
+            say(f"over that of a linear predictor of the same frames, which is what the network adds: {linear}")
         if lost:
             say(f"worse than saying the last frame again {', '.join(lost)} frame(s) ahead")
     if result.interrupted:
@@ -120,24 +117,3 @@ def run_sequencer(options: argparse.Namespace, say: Say) -> int:
         return EXIT_INTERRUPTED
     say(f"{options.out}: {result.meta.updates_done} updates in {result.meta.training_seconds:.0f} s, best at {result.meta.updates}")
     return 0
-
-
-def _spec(options: argparse.Namespace, earlier: Any) -> Any:
-    """Return the descriptors that the options ask for, what they leave out from the earlier run or the default; None for none at all."""
-    from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
-    from patches.errors import PatchError
-
-    if (options.descriptors, options.hop_frames, options.sample_rate_hz) == (None, None, None):
-        return None
-    known = DEFAULT_SPEC if earlier is None else earlier.spec()
-    numbers = {}
-    for name in ("hop_frames", "sample_rate_hz"):
-        text = getattr(options, name)
-        try:
-            numbers[name] = getattr(known, name) if text is None else int(text)
-        except ValueError as error:
-            raise OptionError("not a whole number", where=f"--{name}", got=text) from error
-    try:
-        return DescriptorSpec.parse(options.descriptors or known.text, **numbers)
-    except PatchError as error:
-        raise OptionError("no such descriptors", where="--descriptors, --hop_frames, --sample_rate_hz", got=str(error)) from error

@@ -137,7 +137,7 @@ def evaluate_sequencer(options: SequencerOptions, machine: str, say: Say = lambd
     scores: dict[str, Any] = {
         "format": FORMAT,
         "kind": KIND,
-        "run": str(options.run),
+        "run": options.run.name,
         "selected_model": heard.meta.sequencer_recipe().selected_model,
         "recipe": heard.meta.recipe,
         "descriptors": list(names),

@@ -270,7 +270,7 @@ def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None
         raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
     for name, value in recipe.as_dict().items():
         if name not in FREE_ON_RESUME and meta.recipe[name] != value:
-            hint = "Leave --recipe out to go on with the run's own"
+            hint = f"Leave out --recipe and --{name} to go on with the run's own"
             raise RecipeChangedError(
                 "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
             )

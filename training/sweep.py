@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.audio_folder import CHANNELS, is_folder
+from training.descriptor_options import add_spec_options, spec_given
 from training.errors import OptionError, OutputExistsError
 from training.recipe import DEFAULT_RECIPE, MODELS, SequencerRecipe, read_recipe
 from training.sweep_space import SearchSpace, read_space
@@ -66,7 +67,7 @@ def add_sweep_parser(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "--measure", choices=tuple(MEASURES), help="what is best; default: the loss, or the horizons where losses differ in kind"
     )
     parser.add_argument("--storage", type=Path, metavar="FILE", help=f"journal of the sweep (default: SWEEP/{JOURNAL})")
-    parser.add_argument("--descriptors", metavar="NAMES", help="as of python -m training sequencer")
+    add_spec_options(parser)
     parser.add_argument("--channels", choices=CHANNELS, help="make every sound mono or stereo (default: as they are)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is tried (default 0)")
     parser.add_argument("--wandb", metavar="PROJECT", help="let a Weights & Biases sweep choose the trials instead")
@@ -95,7 +96,7 @@ def run_sweep(options: argparse.Namespace, say: Say) -> int:
 
     check_wandb(options.wandb)
     measure = options.measure or measure_of(space)
-    objective = SequencerObjective(options.audio, measure, options.channels, _spec(options.descriptors), say)
+    objective = SequencerObjective(options.audio, measure, options.channels, spec_given(options), say)
     # Local: optuna and torch take seconds to import, and a mistyped option should not wait for them.
     from training.sweep_study import Sweep, sweep_folder
 
@@ -159,7 +160,7 @@ class SequencerObjective:
     """
 
     def __init__(self, audio: Path, measure: str, channels: str | None, spec: "DescriptorSpec | None", say: Say) -> None:
-        self.measure = measure if spec is None else f"{measure} of {spec.text}"
+        self.measure = measure if spec is None else f"{measure} of {_said(spec)}"
         self._horizon = measure == "horizon"
         self._audio, self._channels, self._spec, self._say = audio, channels, spec, say
 
@@ -236,11 +237,8 @@ def _shown(value: Any) -> str:
     return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _spec(text: str | None) -> "DescriptorSpec | None":
-    from patches.descriptors import DescriptorSpec
-    from patches.errors import PatchError
+def _said(spec: "DescriptorSpec") -> str:
+    from patches.descriptors import DEFAULT_SPEC
 
-    try:
-        return None if text is None else DescriptorSpec.parse(text)
-    except PatchError as error:
-        raise OptionError("no such descriptors", where="--descriptors", got=str(error)) from error
+    usual = (spec.hop_frames, spec.sample_rate_hz) == (DEFAULT_SPEC.hop_frames, DEFAULT_SPEC.sample_rate_hz)
+    return spec.text if usual else f"{spec.text} every {spec.hop_frames} at {spec.sample_rate_hz} Hz"

@@ -137,6 +137,6 @@ class MosaicStreams:
             played.began,
             played.stream,
             corpus.files[file],
-            played.start - int(corpus.file_first[file]) + int(corpus.file_offset[file]),
+            corpus.source_frame(played.unit, played.start),
             corpus.labels[label] if label >= 0 else "",
         )

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from patches import errors
+from patches.__main__ import main
 from patches.corpus_fields import ARRAYS, decode_corpus, encode_corpus
 from patches.corpus_folder import check_corpus_folder, is_corpus_folder, read_array, read_corpus_manifest
-from patches.errors import PatchError
+from patches.errors import PatchError, UnknownCorpusError
 from patches.strict_json import loads
 from tests.corpus_folders import write_corpus
 
@@ -213,11 +214,10 @@ def test_columns_first_are_refused(corpus):
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
-    with pytest.raises(errors.UnknownPatchError):
-        read_corpus_manifest(tmp_path / "none")
     (tmp_path / "file").write_text("")
-    with pytest.raises(errors.NotAFolderError):
-        read_corpus_manifest(tmp_path / "file")
+    for name in ("none", "file"):
+        with pytest.raises(UnknownCorpusError, match="no such corpus folder"):
+            read_corpus_manifest(tmp_path / name)
     assert not is_corpus_folder(tmp_path)
 
 
@@ -225,3 +225,27 @@ def test_a_huge_corpus_json_is_refused_before_it_is_read(corpus, monkeypatch):
     monkeypatch.setattr("patches.corpus_folder.MAX_CORPUS_MANIFEST_BYTES", 1000)
     with pytest.raises(errors.OversizeError, match="1000"):
         read_corpus_manifest(corpus)
+
+
+@pytest.mark.parametrize(("case", "said"), [("missing", "nothing"), ("linked", "links are not followed"), ("piped", "not a plain file")])
+def test_what_is_said_of_a_corpus_is_not_said_of_a_patch(corpus, case, said):
+    sound = corpus / "audio.pcm"
+    sound.rename(corpus.parent / "moved.pcm")
+    if case == "linked":
+        sound.symlink_to(corpus.parent / "moved.pcm")
+    elif case == "piped":
+        os.mkfifo(sound)
+    with pytest.raises(PatchError, match=said) as caught:
+        read_corpus_manifest(corpus)
+    assert "patch" not in str(caught.value).replace(str(corpus), "")
+
+
+def test_a_corpus_is_validated_by_its_path(corpus, capsys):
+    assert main(["validate", str(corpus)]) == 0
+    assert ": valid corpus, 20 units of 4 sounds, " in capsys.readouterr().out
+    sound = corpus / "audio.pcm"
+    data = bytearray(sound.read_bytes())
+    data[-1] ^= 1
+    sound.write_bytes(data)
+    assert main(["validate", str(corpus)]) == 1
+    assert "copy the corpus again" in capsys.readouterr().err

@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[type[e.PatchError], str]] = {
     "tokens-identity": (e.WrongValueError, "settings.codec_identity: got '../../../etc/passwd', allowed: text matching"),
     "tokens-role": (e.RoleError, "models[1].role: got 'sequencer', allowed: for kind tokens: step, step"),
     "tokens-temperature": (e.UnknownKeyError, "settings.codebook_temperature_17: allowed: for kind tokens: codec, codec_identity"),
-    "truncated-json": (e.ManifestSyntaxError, "at line 88 column 5, allowed: JSON; copy the patch again"),
+    "truncated-json": (e.ManifestSyntaxError, "at line 88 column 5, allowed: JSON; copy its folder again"),
     "unknown-key": (e.UnknownKeyError, "audio.sample_rate_khz: allowed: sample_rate_hz, channels"),
     "unknown-role": (e.RoleError, "data[0].role: got 'library', allowed: for kind mosaic: corpus, audio"),
     "unknown-setting": (e.UnknownKeyError, "settings.shell: allowed: for kind mosaic: crossfade_frames, candidates"),

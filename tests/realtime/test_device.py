@@ -168,7 +168,7 @@ def test_null_hears_silence_and_nothing_by_name() -> None:
     output.start(block)
     time.sleep(0.1)
     output.stop()
-    assert (output.input_name, notice) == ("null", "")
+    assert (output.input_name, notice) == ("null", "output null has no input: decks hear silence")
     heard = reader.read()
     assert len(heard) == block.words[at.W_CLOCK] > 0
     assert not heard.any()

@@ -74,7 +74,7 @@ def test_what_is_no_sound_file_is_a_named_error(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     (tmp_path / "headless.raw").write_bytes(bytes(20_000))
     for path, message in (
-        (tmp_path / "none.wav", "cannot be read; got No such file"),
+        (tmp_path / "none.wav", "cannot be read; got No such file or directory; allowed: a sound file; check its name"),
         (tmp_path, "is a folder"),
         (tmp_path / "text.wav", "not audio"),
         (tmp_path / "headless.raw", "not audio; got no header"),

@@ -227,6 +227,7 @@ def test_every_file_left_out_is_named_with_its_reason(build, tmp_path):
     write(folder / "surround.wav", np.zeros((500, 6)))
     os.mkfifo(folder / "pipe.wav")
     (folder / "linked").symlink_to(tmp_path)
+    (folder / "dangling.wav").symlink_to(tmp_path / "nowhere.wav")
     manifest, _, _ = build(folder)
     reasons = {skip.path: skip.reason for skip in manifest.skipped}
     for name, said in {
@@ -237,6 +238,7 @@ def test_every_file_left_out_is_named_with_its_reason(build, tmp_path):
         "surround.wav": "too many channels",
         "pipe.wav": "is not a plain file",
         "linked": "a link to a folder",
+        "dangling.wav": "a link that leads nowhere",
     }.items():
         assert said in reasons[f"s/{name}"], name
     assert [entry.path for entry in manifest.files] == ["s/good.wav"]

@@ -3,12 +3,13 @@ import pytest
 import soundfile
 
 from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
+from training.__main__ import main
 from training.corpus_build import Wishes, build_corpus
 from training.corpus_cut import make_segmentation
 from training.corpus_seed import match_descriptors
 from training.corpus_sources import parse_sources
-from training.descriptor_errors import HopError, MissingColumnError
-from training.descriptor_json import write_descriptor_json
+from training.descriptor_errors import HopError, MissingColumnError, RateError
+from training.descriptor_json import read_descriptor_json, write_descriptor_json
 from training.descriptor_table import joined_tables, table_of
 from training.descriptors import Descriptors
 from training.errors import OptionError
@@ -106,7 +107,47 @@ def test_a_database_of_something_else_is_refused(theirs, tmp_path):
     folder, _ = theirs
     with pytest.raises(HopError):
         match(folder, folder / "db", spec=DescriptorSpec(DEFAULT_SPEC.names, hop_frames=512))
-    with pytest.raises(MissingColumnError):
+    with pytest.raises(MissingColumnError, match="Describe the sounds again with --descriptors classic"):
         match(folder, folder / "db", spec=DescriptorSpec.parse("classic"))
     with pytest.raises(OptionError, match="no described sound is there"):
         match(folder)
+
+
+@pytest.mark.parametrize("rate_hz", [11_025, 22_050, 32_000, 48_000, 96_000])
+def test_rows_of_another_rate_are_refused_by_name(tmp_path, rate_hz):
+    """No layout says its rate: rows that end before or after their sound do."""
+    noise(tmp_path / "db" / "a.wav", 1)
+    write_descriptor_json(tmp_path / "theirs.json", described("/theirs/db/a.wav", 1, rows=1 + rate_hz // 1024))
+    with pytest.raises(
+        RateError, match=f"db/a.wav: described at another rate, or cut since.*as at {rate_hz} Hz.*--sample_rate_hz {rate_hz}"
+    ):
+        match(tmp_path, tmp_path / "db", name="theirs.json")
+    match(tmp_path, tmp_path / "db", name="theirs.json", spec=DescriptorSpec(DEFAULT_SPEC.names, sample_rate_hz=rate_hz))
+
+
+@pytest.mark.parametrize("rows", [ROWS - 1, ROWS, ROWS + 1])
+def test_a_row_more_or_less_at_the_end_is_no_other_rate(tmp_path, rows):
+    noise(tmp_path / "db" / "a.wav", 1)
+    write_descriptor_json(tmp_path / "theirs.json", described("/theirs/db/a.wav", 1, rows=rows))
+    given, _ = match(tmp_path, tmp_path / "db", name="theirs.json")
+    assert len(given.found) == 1
+
+
+@pytest.mark.parametrize("how", ["there", "linked", "moved"])
+def test_our_own_database_of_same_named_sounds_makes_a_corpus(tmp_path, monkeypatch, how):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for seed, name in enumerate(("a.wav", "x/a.wav", "y/a.wav", "y/z/a.wav")):
+        noise(tmp_path / "db" / name, seed)
+    audio = tmp_path / "db"
+    if how == "linked":
+        audio = tmp_path / "link"
+        audio.symlink_to(tmp_path / "db")
+    database = tmp_path / "AUDIOS_database.json"
+    assert main(["descriptors", "--audio", str(audio), "--out", str(tmp_path / "json"), "--combined", str(database)]) == 0
+    if how == "moved":
+        audio = (tmp_path / "db").rename(tmp_path / "elsewhere")
+    given, rows = match_descriptors([database], parse_sources([str(audio)]), DEFAULT_SPEC)
+    assert len(given.found) == 4
+    for sound in given.found:
+        named = (tmp_path / "json" / sound.name.partition("/")[2]).with_suffix(".json")
+        assert np.array_equal(rows[sound.name].frames, read_descriptor_json(named).frames_for(DEFAULT_SPEC))

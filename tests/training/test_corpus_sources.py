@@ -72,7 +72,7 @@ def test_weights(folder):
         parse_weights(["a=1", "a=2"])
     found = find_sounds(parse_sources([str(folder / "a")])).found
     check_weights({"x": 1.0, "a": 2.0}, found)
-    with pytest.raises(OptionError, match=r"got 'rian'.*allowed: a, x"):
+    with pytest.raises(OptionError, match=r"got 'rian'.*allowed: a, x\. A label is a sub-folder"):
         check_weights({"rian": 1.0}, found)
 
 

@@ -212,7 +212,7 @@ REFUSED = {
     "not json": ("{", errors.TableSyntaxError, "line 1"),
     "empty": ("", errors.TableSyntaxError, "line 1"),
     "cut short": (json.dumps(seed_json())[:-50], errors.TableSyntaxError, "column"),
-    "NaN": ('{"mfcc0": [NaN]}', errors.TableSyntaxError, "NaN"),
+    "NaN": ('{"mfcc0": [NaN]}', errors.TableSyntaxError, "got NaN; allowed: finite numbers. Its sound or its writer"),
     "-Infinity": ('{"mfcc0": [-Infinity]}', errors.TableSyntaxError, "-Infinity"),
     "deep": ("[" * 200_000, errors.TableSyntaxError, "deep"),
     "endless number": ('{"mfcc0": [' + "9" * 5000 + "]}", errors.TableSyntaxError, "digits"),

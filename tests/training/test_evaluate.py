@@ -34,6 +34,14 @@ def held(tmp_path):
     return tmp_path / "held"
 
 
+def test_a_patch_says_where_its_report_is_to_go(patch_folder, held):
+    parser = argparse.ArgumentParser()
+    add_evaluate_parser(parser.add_subparsers(), print)
+    options = parser.parse_args(["evaluate", "tiny", "--data", str(held)])
+    with pytest.raises(OptionError, match="--report: where is the report of a patch to go"):
+        options.run(options)
+
+
 def test_a_patch_without_classes_is_judged_as_far_as_it_goes(patch_folder, held, tmp_path, capsys):
     parser = argparse.ArgumentParser()
     add_evaluate_parser(parser.add_subparsers(), print)

@@ -85,11 +85,6 @@ def test_changes_are_checked_and_none_changes_nothing():
         recipe.with_changes(updates=0)
 
 
-def test_the_mean_head_has_one_component():
-    assert read_recipe().mixture_size == DEFAULTS["components"]
-    assert read_recipe().with_changes(head="mean").mixture_size == 1
-
-
 RECIPES = [
     file for pattern in ("sequencer*.toml", "field.toml", "descriptor-transformer*.toml") for file in DEFAULT_RECIPE.parent.glob(pattern)
 ]

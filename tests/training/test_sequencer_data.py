@@ -3,20 +3,16 @@ import pytest
 import soundfile
 import torch
 
-from patches.descriptors import DescriptorSpec
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
+from training.corpus_sound import dequantise, quantise
 from training.descriptors import HOP_FRAMES, NAMES, SAMPLE_RATE_HZ, describe
 from training.errors import NothingToHoldOutError
 from training.recipe import read_recipe
-from training.sequencer_data import (
-    EDGE_ROWS,
-    SequencerData,
-    edge_rows,
-    mono,
-    read_frames,
-    without_outliers,
-)
+from training.sequencer_data import SequencerData, edge_rows, mono, read_frames, without_outliers
 from training.sequencer_windows import HELD_OUT_ROWS, HELD_OUT_STRIDE, HeldOutBatches, WindowBatches
 from training.sequencers.build import build_model
+
+EDGE_ROWS = edge_rows(DEFAULT_SPEC)
 
 
 def numbered(length, first):
@@ -192,7 +188,8 @@ def test_validation_on_training_data_never_happens_and_the_statistics_are_those_
     frames = np.concatenate(data.pieces("training"))
     assert np.abs(frames.mean(0)).max() < 1e-3
     assert np.abs(frames.std(0) - 1).max() < 1e-3
-    raw = np.concatenate([describe(mono(part.clip.audio)).frames[EDGE_ROWS:-EDGE_ROWS] for part in data.training])
+    heard = [mono(dequantise(quantise(part.clip.audio))) for part in data.training]
+    raw = np.concatenate([describe(sound).frames[EDGE_ROWS:-EDGE_ROWS] for sound in heard])
     assert np.allclose(data.mean, raw.mean(0), rtol=1e-4, atol=1e-4)
     assert np.allclose(data.std, raw.std(0), rtol=1e-4)
 

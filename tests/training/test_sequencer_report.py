@@ -9,7 +9,7 @@ import soundfile
 
 from training import sequencer_report as command
 from training.descriptors import SAMPLE_RATE_HZ
-from training.errors import AudioChangedError, DamagedRunError, MissingCheckpointError, MissingFolderError, OptionError
+from training.errors import AudioChangedError, DamagedRunError, MissingCheckpointError, MissingFolderError, OptionError, StudioError
 from training.evaluate import add_evaluate_parser
 from training.evaluation.errors import PatchUnusableError, RenderFailedError
 from training.evaluation.mosaics import Mosaic, Unit
@@ -87,6 +87,19 @@ def test_the_command_judges_a_run_on_the_files_it_has_not_learned(run, tmp_path)
     assert "● hiss" in page
     assert not re.search(r"\b(nan|inf)\b", page.split("<h2>All scores</h2>")[0])
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["report.html", "scores.json"]
+
+
+def test_a_report_lies_in_its_run_unless_said(run, tmp_path, monkeypatch):
+    asked_for = []
+
+    def judge(options, machine, say):
+        asked_for.append(options)
+        raise StudioError("enough")
+
+    monkeypatch.setattr("training.evaluate.evaluate_sequencer", judge)
+    with pytest.raises(StudioError, match="enough"):
+        asked(run)
+    assert asked_for[0].report == run / "report"
 
 
 def test_a_run_is_judged_on_held_out_files_alone(run):

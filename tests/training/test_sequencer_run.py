@@ -252,7 +252,7 @@ def test_wandb_is_asked_for_by_name_and_missed_by_name(audio, cache, tmp_path, m
 
 
 def test_another_recipe_cannot_go_on(copy, audio, cache):
-    with pytest.raises(RecipeChangedError, match=r"batch_size.*got 9; allowed: 8"):
+    with pytest.raises(RecipeChangedError, match=r"batch_size.*got 9; allowed: 8.*Leave out --recipe and --batch_size"):
         train_sequencer(audio, copy, RECIPE.with_changes(batch_size=9, updates=40), resume=True, cache=cache)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
+from training.descriptor_errors import DescriptorSpecError
 from training.descriptors import SAMPLE_RATE_HZ
 from training.errors import OptionError, OutputExistsError, RecipeError, TrainingDivergedError, WandbMissingError
 from training.recipe import SequencerRecipe, read_recipe
@@ -115,6 +117,14 @@ def test_losses_of_one_kind_are_compared_and_others_by_their_horizons():
         assert measure_of(space.fixed(**{name: values[0]})) == "loss"
 
 
+def test_another_hop_or_rate_is_another_sweep():
+    measures = [
+        SequencerObjective(Path(), "loss", None, spec, print).measure
+        for spec in (None, DEFAULT_SPEC, DescriptorSpec.parse("mfcc", hop_frames=512), DescriptorSpec.parse("mfcc", sample_rate_hz=22_050))
+    ]
+    assert measures == ["loss", "loss of mfcc", "loss of mfcc every 512 at 44100 Hz", "loss of mfcc every 1024 at 22050 Hz"]
+
+
 def test_heads_that_do_not_divide_the_width_are_no_recipe():
     objective = SequencerObjective(Path("x"), "loss", None, None, print)
     good = read_recipe().with_changes(selected_model="TransformerModel", nhead=5, dim_pos_encoding=26)
@@ -145,7 +155,7 @@ def test_the_table_shows_nothing_finished_as_such():
     ],
 )
 def test_options_that_cannot_be_are_named(audio, files, monkeypatch, more, named):
-    with pytest.raises(OptionError, match=named):
+    with pytest.raises((OptionError, DescriptorSpecError), match=named):
         asked(*words(audio, files, *more))
     assert not (files / "sweep").exists()
 

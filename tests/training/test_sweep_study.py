@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import pytest
 from optuna.trial import TrialState
 
@@ -76,6 +77,19 @@ def test_a_sweep_finds_and_says_the_best(tmp_path):
     # Every trial trained in a folder of its own, and nobody works on one any more.
     assert len({trial.user_attrs["folder"] for trial in result.trials if "folder" in trial.user_attrs}) == 25
     assert list((tmp_path / "journal.log.alive").iterdir()) == []
+
+
+def test_nobody_waits_for_a_training(tmp_path):
+    """Only the choice of a trial is one at a time: while one trains, another process may choose, and write to the journal."""
+    turns = []
+
+    def act(number, recipe):
+        with filelock.FileLock(tmp_path / "journal.log.turn", timeout=0.0, is_singleton=False):
+            turns.append(number)
+        assert not (tmp_path / "journal.log.lock").exists()
+
+    assert len(states(sweep(tmp_path, Bowl(act)).run(3), TrialState.COMPLETE)) == 3
+    assert turns == [1, 2, 3]
 
 
 def test_combinations_that_are_no_recipe_are_pruned_with_the_reason_before_training(tmp_path):

@@ -9,6 +9,8 @@ import soundfile
 
 from patches.descriptors import DescriptorSpec
 from training.__main__ import main
+from training.commands import make_parser
+from training.descriptor_options import spec_given
 from training.errors import StudioError
 from training.recipe import SequencerRecipe, read_recipe
 from training.sequencer_run import TrainingResult
@@ -31,8 +33,13 @@ def test_the_command_line_loads_no_torch():
         (["--audio", ".", "--out", "run", "--hidden_size", "many"], 2, "--hidden_size: not such a value; got many; allowed: 4 .. 1024"),
         (["--audio", ".", "--out", "run", "--selected-model", "GRU"], 2, "selected_model: out of range; got 'GRU'; allowed: LSTM |"),
         (["--audio", ".", "--out", "run", "--remove_outliers", "perhaps"], 2, "--remove_outliers: not such a value; got perhaps"),
-        (["--audio", ".", "--out", "run", "--descriptors", "mfcc,pitchiness"], 2, "--descriptors"),
-        (["--audio", ".", "--out", "run", "--hop-frames", "1000"], 2, "hop_frames"),
+        (
+            ["--audio", ".", "--out", "run", "--descriptors", "mfcc,pitchiness"],
+            2,
+            "--descriptors: no such descriptor; got 'pitchiness'; all",
+        ),
+        (["--audio", ".", "--out", "run", "--hop-frames", "1000"], 2, "--hop_frames: no such hop; got 1000; allowed: 256 to 8192 in steps"),
+        (["--audio", ".", "--out", "run", "--sr", "1"], 2, "--sample_rate_hz: no such rate; got 1; allowed: 8000 to"),
         (["--audio", ".", "--out", "run", "--hop_frames", "x"], 2, "--hop_frames: not a whole number; got x"),
         (["--audio", ".", "--out", "run"], 2, "audio"),
         (["--audio", ".", "--out", "run", "--resume"], 2, "run: no such run folder"),
@@ -122,11 +129,23 @@ def test_a_start_that_kept_nothing_is_resumed_afresh(tmp_path, monkeypatch, caps
     assert "nothing was kept there yet" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("hop", ["--hop_frames", "--hop-frames", "--hop_length", "--hop-length"])
+@pytest.mark.parametrize("rate", ["--sample_rate_hz", "--sample-rate-hz", "--sample_rate", "--sample-rate", "--sr"])
+@pytest.mark.parametrize("command", ["sequencer", "corpus", "descriptors", "sweep"])
+def test_one_option_under_every_name_it_goes_by(command, hop, rate):
+    more = ["--trials", "1"] if command == "sweep" else []
+    options = make_parser(print).parse_args([command, "--audio", "a", "--out", "b", hop, "512", rate, "22050", *more])
+    assert spec_given(options) == DescriptorSpec.parse("mfcc", hop_frames=512, sample_rate_hz=22_050)
+    plain = make_parser(print).parse_args([command, "--audio", "a", "--out", "b", *more])
+    assert spec_given(plain) is None
+
+
 def test_options_reach_the_training(tmp_path, monkeypatch, capsys):
     asked = {}
+    scored = {"repeat_ratio_1": 0.5, "repeat_ratio_2": 0.25, "linear_ratio_1": 0.97, "linear_ratio_2": 1.01}
 
     class Meta:
-        scores = {"validation_nll": 1.0, "repeat_nll": 2.0, "mean_nll": 3.0, "sample_std_ratio_t1": 0.9}  # noqa: RUF012
+        scores = {"validation_nll": 1.0, "repeat_nll": 2.0, "mean_nll": 3.0, "sample_std_ratio_t1": 0.9} | scored
         updates = updates_done = 5
         training_seconds = 1.0
 
@@ -155,7 +174,10 @@ def test_options_reach_the_training(tmp_path, monkeypatch, capsys):
     assert main(line) == 130
     assert asked["recipe"] == read_recipe(recipe).with_changes(updates=5, seed=9)
     assert (asked["recipe_name"], asked["channels"], asked["resume"], asked["spec"]) == ("mine", "stereo", False, None)
-    assert "go on with --resume" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "go on with --resume" in said
+    assert "last frame again, 1 to 2 frames ahead: 0.50 0.25\nover that of a linear predictor" in said
+    assert "is what the network adds: 0.97 1.01\n" in said
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from training.evaluation.chart import chart_svg
 from training.evaluation.corpus_map import CorpusMap
 from training.evaluation.mosaics import Mosaic
 from training.evaluation.report import audio_html, page_html
-from training.evaluation.sequencer_drawing import Line, Span, map_svg, trajectory_svg, unit_map_svg
+from training.evaluation.sequencer_drawing import PALETTE, Line, Span, map_svg, trajectory_svg, unit_map_svg
 from training.evaluation.sequencer_verdict import horizon_findings, sequencer_weaknesses
 
 __all__ = ["Heard", "Trajectory", "sequencer_html"]
@@ -83,7 +83,8 @@ def sequencer_html(
         "<h2>In short</h2>",
         _verdict(horizon),
         "<h2>Weaknesses</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in sequencer_weaknesses(scores)) + "</ul>",
-        "<h2>Error per horizon</h2>",
+        "<h2>Error per horizon</h2><p>Derivatives look four hops ahead: a row nearly holds the cepstra of the next four, and whoever "
+        "solves for them is right there.</p>",
         _horizons(horizon),
         "<h2>Trajectories</h2><p>Held-out sound (black), what the model expects (red), what it draws (blue), the linear predictor (green); "
         "in standard deviations of the training frames, steps from the moment of prediction across.</p>",
@@ -91,7 +92,7 @@ def sequencer_html(
         "<h2>Spread of samples</h2>",
         _spread(scores.get("spread")),
         "<h2>Mosaics</h2>",
-        _mosaics(heard),
+        _mosaics(heard, corpus.names),
         "<h2>Corpus map</h2>",
         _map(corpus, corpus_name, heard),
         "<h2>All scores</h2><pre>" + escape(json.dumps(scores, indent=1, ensure_ascii=False)) + "</pre>",
@@ -178,13 +179,14 @@ def _spread(spread: Mapping[str, Any] | None) -> str:
     )
 
 
-def _mosaics(heard: Sequence[Heard]) -> str:
+def _mosaics(heard: Sequence[Heard], known: Sequence[str]) -> str:
     if not heard:
         return "<p>None: name an exported patch with --patch.</p>"
     parts = []
     for one in heard:
         mosaic = one.mosaic
-        names = _names(mosaic)
+        names = _names(mosaic, known)
+        shown = {unit.label or unit.file for unit in mosaic.units}
         spans = [
             Span(
                 unit.time_s,
@@ -203,6 +205,13 @@ def _mosaics(heard: Sequence[Heard]) -> str:
             f"<h3>{escape(mosaic.prime)}</h3><p>{len(mosaic.units)} units in {seconds:.2f} s, {jumps} of them "
             f"begun with a cross-fade; colours are {coloured}.</p>"
             + unit_map_svg(f"units of {mosaic.prime}", mosaic.audio, mosaic.sample_rate_hz, spans)
+            + "<p>"
+            + " ".join(
+                f'<span style="color:{PALETTE[number % len(PALETTE)]}">● {escape(name)}</span>'
+                for number, name in enumerate(names)
+                if name in shown
+            )
+            + "</p>"
             + '<div class="row"><figure>'
             + audio_html(prime, one.prime_rate_hz)
             + "<figcaption>what it heard</figcaption></figure><figure>"
@@ -212,8 +221,9 @@ def _mosaics(heard: Sequence[Heard]) -> str:
     return "".join(parts)
 
 
-def _names(mosaic: Mosaic) -> list[str]:
-    return list(dict.fromkeys(unit.label or unit.file for unit in mosaic.units))
+def _names(mosaic: Mosaic, known: Sequence[str]) -> list[str]:
+    """What units are coloured by: in the order of the map, so that a colour means the same in both."""
+    return list(dict.fromkeys([*known, *(unit.label or unit.file for unit in mosaic.units)]))
 
 
 def _map(corpus: CorpusMap, name: str, heard: Sequence[Heard]) -> str:
