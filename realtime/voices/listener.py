@@ -52,6 +52,7 @@ class Listener:
         self._newest: Rows | None = None
         self._call: list[Rows] = []
         self._calling = False
+        self._edge = 0
 
     def warm(self) -> None:
         """Describe a little silence, so that the first live row compiles nothing."""
@@ -97,23 +98,24 @@ class Listener:
         np.copyto(row, row + np.float32(share) * (live - row), where=self._known)
 
     def begin_call(self) -> None:
-        """From here on keep every frame."""
+        """From here on keep every frame but the first few, which look at the silence before."""
         self._whole.reset()
         self._call.clear()
         self._calling = True
+        self._edge = -(-self._whole.lookahead_frames // self._whole.spec.hop_frames)
 
     def end_call(self) -> None:
-        """The call is over: its last frames come with the next `frames`."""
-        if self._calling:
-            self._call.append(self._whole.flush())
-            self._calling = False
+        """The call is over. Frames that would look beyond its end are not made: they would describe a silence that was not played."""
+        self._calling = False
 
     def frames(self) -> list[Floats]:
         """The z-scored frames, each (D,), of the call since the last asking."""
         size = self._size
         frames = [(frame - self._mean[:size]) / self._std[:size] for rows in self._call for frame in rows.frames]
         self._call.clear()
-        return frames
+        dropped = min(self._edge, len(frames))
+        self._edge -= dropped
+        return frames[dropped:]
 
 
 class Call:
