@@ -152,7 +152,7 @@ NEEDS: dict[str, dict[str, float]] = {
     "attack": FAR_APART,
     "release": FAR_APART,
     "spread": {"streams": 2.0},
-    "pitch_join": FAR_APART,
+    "pitch_join": FAR_APART | {"label_hiss": 0.0, "label_whistle": 0.0},
     "listen_time": {"answer": 1.0},
 }
 """What else must be set for a control to be heard."""

@@ -229,7 +229,7 @@ def _process(job: _Job) -> _Done:
     onsets = wishes.segmentation.kind == "onset"
     sound = describe_sound(audio, job.scratch.with_suffix(".pcm"), job.channels, spec, onsets=onsets, cache=descriptor_cache)
     units = cut_sound(sound, spec, wishes.segmentation)
-    flicker = flicker_of(sound.rows, spec)
+    flicker = flicker_of(audio, spec)
     if job.rows is not None:
         units = _described_by(units, job.rows, spec.hop_frames)
         if not len(units):

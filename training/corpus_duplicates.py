@@ -1,4 +1,4 @@
-"""Tells whether two files hold the same sound, though in another format, at another level or resampled. It knows rows, not files.
+"""Tells whether two files hold the same sound, though in another format, at another level or resampled. It knows samples, not files.
 
 Compared is how the timbre flickers from row to row, without its slow course and without level: two takes of the same rain, or two notes
 with the same decay, have the same course and the same averages, but each flickers in its own way. Sounds under a second are too short a
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from patches.descriptors import MFCC, MFCC_COUNT, DescriptorSpec
-from training.descriptors import Descriptors
+from patches.descriptors import MEL_BANDS, MFCC_COUNT, WINDOW_FRAMES, DescriptorSpec
+from training.one_librosa import librosa
 
 __all__ = ["Duplicates", "Flicker", "flicker_of"]
 
@@ -34,6 +34,8 @@ SAME = 0.62
 SAME_QUARTER = 0.45
 # Rows that hardly move, in MFCC units: what is left is rounding.
 STILL = 0.02
+# Spectra looked at together: 2 MiB.
+BLOCK_ROWS = 256
 
 Array = NDArray[np.float32]
 
@@ -45,15 +47,20 @@ class Flicker(NamedTuple):
     middle: Array
 
 
-def flicker_of(rows: Descriptors, spec: DescriptorSpec) -> Flicker | None:
-    """Return what a sound is recognised by, or None where it is too short or too still for that."""
-    if len(rows) < LEAST_ROWS + 2:
+def flicker_of(audio: Array, spec: DescriptorSpec) -> Flicker | None:
+    """Return what a sound is recognised by, or None where it is too short or too still for that.
+
+    Parameters
+    ----------
+    audio : float32 array, shape (T, C), linear amplitude
+        May be a memory map.
+    spec : DescriptorSpec
+        Its hop and rate are used.
+    """
+    if 1 + len(audio) // spec.hop_frames < LEAST_ROWS + 2:
         return None
-    names = [name for name in MFCC[1:MFCC_COUNT] if name in spec.names]
-    # Without MFCCs brightness and noisiness, which do not know level either.
-    columns = rows.frames[:, [spec.names.index(name) for name in names]] if names else rows.attributes[:, 1:]
     # The first and last rows hear the silence around the sound.
-    columns = columns[1:-1].astype(np.float64)
+    columns = _timbre(audio, spec)[1:-1]
     moved = columns - uniform_filter1d(columns, COURSE_ROWS, axis=0, mode="nearest")
     if np.sqrt(np.mean(moved**2)) < STILL:
         return None
@@ -62,6 +69,22 @@ def flicker_of(rows: Descriptors, spec: DescriptorSpec) -> Flicker | None:
     flicker = moved.astype(np.float32)
     start = (len(flicker) - MIDDLE_ROWS) // 2
     return Flicker(flicker, _unit(flicker[start : start + MIDDLE_ROWS].ravel()))
+
+
+def _timbre(audio: Array, spec: DescriptorSpec) -> NDArray[np.float64]:
+    """Return MFCC 1 to 12 of each row, down to the quietest: unlike a descriptor's, so that a copy turned down is still itself."""
+    hop, rows = spec.hop_frames, 1 + len(audio) // spec.hop_frames
+    mel = librosa.filters.mel(sr=spec.sample_rate_hz, n_fft=WINDOW_FRAMES, n_mels=MEL_BANDS)
+    half = WINDOW_FRAMES // 2
+    parts = []
+    for first in range(0, rows, BLOCK_ROWS):
+        count = min(BLOCK_ROWS, rows - first)
+        begin, end = first * hop - half, (first + count - 1) * hop + half
+        piece = np.asarray(audio[max(begin, 0) : max(end, 0)], np.float64).mean(axis=1)
+        piece = np.pad(piece, (max(-begin, 0), end - max(begin, 0) - len(piece)))
+        power = np.abs(librosa.stft(piece, n_fft=WINDOW_FRAMES, hop_length=hop, center=False)) ** 2
+        parts.append(librosa.feature.mfcc(S=librosa.power_to_db(mel @ power, top_db=None), n_mfcc=MFCC_COUNT)[1:].T)
+    return np.concatenate(parts)
 
 
 class Duplicates:

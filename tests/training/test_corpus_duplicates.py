@@ -8,7 +8,6 @@ import soxr
 from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from training.audio_folder import decode_audio
 from training.corpus_duplicates import SAME, Duplicates, correlation, flicker_of
-from training.descriptors import describe
 from training.synthesis.catalog import TEXTURES
 
 RATE_HZ = 44_100
@@ -17,8 +16,8 @@ SECONDS = 3.0
 MARGIN = 0.04
 
 
-def rows_of(audio, spec=DEFAULT_SPEC):
-    return describe(np.asarray(audio, np.float32).reshape(-1), spec)
+def column(audio):
+    return np.asarray(audio, np.float32)[:, None]
 
 
 def texture(name, clip):
@@ -58,7 +57,7 @@ def nearest(first, second):
 
 
 def test_different_sounds_are_never_the_same_however_alike(different):
-    flickers = {name: flicker_of(rows_of(audio), DEFAULT_SPEC) for name, audio in different.items()}
+    flickers = {name: flicker_of(column(audio), DEFAULT_SPEC) for name, audio in different.items()}
     for one, two in itertools.combinations(flickers, 2):
         if abs(len(flickers[one].rows) - len(flickers[two].rows)) < 5:
             assert nearest(flickers[one], flickers[two]) < SAME - MARGIN, (one, two)
@@ -72,18 +71,18 @@ def test_different_sounds_are_never_the_same_however_alike(different):
 def test_one_sound_is_found_in_every_form(different, form, tmp_path):
     seen = Duplicates()
     for name, audio in different.items():
-        seen.add(name, flicker_of(rows_of(audio), DEFAULT_SPEC))
+        seen.add(name, flicker_of(column(audio), DEFAULT_SPEC))
     for name, audio in different.items():
-        again = flicker_of(rows_of(through(audio, form, tmp_path)), DEFAULT_SPEC)
+        again = flicker_of(column(through(audio, form, tmp_path)), DEFAULT_SPEC)
         assert seen.find(again) == name, name
-        assert nearest(flicker_of(rows_of(audio), DEFAULT_SPEC), again) > SAME + MARGIN, name
+        assert nearest(flicker_of(column(audio), DEFAULT_SPEC), again) > SAME + MARGIN, name
 
 
 def test_two_mixes_that_are_the_same_for_most_of_their_time_are_two_sounds():
     common, one, two = texture("rain", 0), texture("rain", 1), texture("rain", 2)
     quarter = len(common) // 4
     first, second = (np.concatenate([other[:quarter], common[quarter:]]) for other in (one, two))
-    one, two = (flicker_of(rows_of(mix), DEFAULT_SPEC) for mix in (first, second))
+    one, two = (flicker_of(column(mix), DEFAULT_SPEC) for mix in (first, second))
     assert nearest(one, two) > SAME
     seen = Duplicates()
     seen.add("first", one)
@@ -93,21 +92,21 @@ def test_two_mixes_that_are_the_same_for_most_of_their_time_are_two_sounds():
 def test_a_part_of_a_sound_is_another_sound():
     whole = texture("wind", 0)
     seen = Duplicates()
-    seen.add("whole", flicker_of(rows_of(whole), DEFAULT_SPEC))
-    assert seen.find(flicker_of(rows_of(whole[: 2 * len(whole) // 3]), DEFAULT_SPEC)) is None
+    seen.add("whole", flicker_of(column(whole), DEFAULT_SPEC))
+    assert seen.find(flicker_of(column(whole[: 2 * len(whole) // 3]), DEFAULT_SPEC)) is None
 
 
 def test_what_is_too_short_or_too_still_proves_nothing():
-    assert flicker_of(rows_of(texture("rain", 0)[: RATE_HZ // 2]), DEFAULT_SPEC) is None
+    assert flicker_of(column(texture("rain", 0)[: RATE_HZ // 2]), DEFAULT_SPEC) is None
     still = 0.1 * np.sin(2 * np.pi * RATE_HZ / 1024 * 8 * np.arange(2 * RATE_HZ) / RATE_HZ)
-    assert flicker_of(rows_of(still), DescriptorSpec.parse("mfcc1,mfcc2")) is None
+    assert flicker_of(column(still), DescriptorSpec.parse("mfcc1,mfcc2")) is None
 
 
 def test_without_mfccs_brightness_and_noisiness_tell():
     spec = DescriptorSpec.parse("classic")
     seen = Duplicates()
     for clip in range(3):
-        flicker = flicker_of(rows_of(texture("fire", clip), spec), spec)
+        flicker = flicker_of(column(texture("fire", clip)), spec)
         assert seen.find(flicker) is None
         seen.add(str(clip), flicker)
-    assert seen.find(flicker_of(rows_of(0.5 * texture("fire", 2), spec), spec)) == "2"
+    assert seen.find(flicker_of(column(0.5 * texture("fire", 2)), spec)) == "2"
