@@ -32,6 +32,8 @@ two unrelated frames differ by 2, a prediction one step ahead by 0.15 to 0.5."""
 LEAP_RATIO = 3.0
 """It must also be this many times the usual difference: in a corpus that cannot be predicted nothing is a leap."""
 LEAP_MEMORY = 0.02
+FOLLOWS_NOTHING = 1e-3
+"""A smoothed control that was turned to 0 comes ever nearer to it and never there."""
 DEAF_STEPS = 8
 """Steps without a frame of input after which there is none: it comes with every step, or not at all."""
 FOLLOWS = 0.5
@@ -195,6 +197,8 @@ class Mosaic:
         In call and response the sequencer hears the call. Followed, an input that is quiet has quiet for an answer.
         """
         answer, follow = self._settings.is_on("answer"), self._settings["follow"]
+        if follow < FOLLOWS_NOTHING:
+            follow = 0.0
         self._deaf_steps += 1
         if (answer or follow > 0.0) and self._deaf_steps > DEAF_STEPS:
             # Without an input there is nothing to follow, and nobody to wait for.
