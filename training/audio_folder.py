@@ -240,8 +240,8 @@ def read_audio_folder(
         raise OptionError("no such way to treat channels", where="channels", got=repr(channels), allowed=", ".join(CHANNELS))
     if sample_rate_hz <= 0:
         raise OptionError("a sample rate must be positive", where="sample_rate_hz", got=sample_rate_hz, allowed="1 Hz and up")
-    paths, linked = _audio_files(folder)
-    clips, skipped = [], [Skipped(path.relative_to(folder), _linked(path)) for path in linked]
+    paths, linked = audio_files(folder)
+    clips, skipped = [], [Skipped(path.relative_to(folder), linked_folder(path)) for path in linked]
     for path in tqdm(paths, desc="reading audio", unit="file", leave=False, disable=None):
         relative = path.relative_to(folder)
         try:
@@ -269,7 +269,7 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def _audio_files(folder: Path) -> tuple[list[Path], list[Path]]:
+def audio_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the audio files below a folder, and the linked folders that are not entered."""
     if not is_folder(folder):
         raise MissingFolderError("there is no such folder of audio", where=folder, hint="Give the folder that holds the files")
@@ -284,8 +284,31 @@ def _audio_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix()), sorted(linked)
 
 
-def _linked(path: Path) -> LinkedFolderError:
+def linked_folder(path: Path) -> LinkedFolderError:
+    """Return what is to be said of a link to a folder."""
     return LinkedFolderError("a link to a folder, which is not followed", where=path, hint="Copy the sounds, or name that folder itself")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file's bytes.
+
+    Raises
+    ------
+    FileNameTextError, UnreadableAudioError
+        Its name is not text; it is no plain file, or does not open.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise FileNameTextError("its name is not text", where=path, allowed="UTF-8", hint="Rename it") from error
+    try:
+        # A pipe would be waited for without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableAudioError("is not a plain file", where=path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise cannot_open(path, error) from error
 
 
 def cannot_open(path: Path, error: OSError) -> UnreadableAudioError:
@@ -296,18 +319,7 @@ def cannot_open(path: Path, error: OSError) -> UnreadableAudioError:
 
 
 def _read(path: Path, sample_rate_hz: int, channels: str, cache: Path | None) -> tuple[str, Array]:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise FileNameTextError("its name is not text", where=path, allowed="UTF-8", hint="Rename it") from error
-    try:
-        # A pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnreadableAudioError("is not a plain file", where=path)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise cannot_open(path, error) from error
+    sha256 = file_sha256(path)
     entry = audio_cache.entry_path(cache, sha256, sample_rate_hz, channels)
     audio = audio_cache.load(entry)
     if audio is None:

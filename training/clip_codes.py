@@ -3,9 +3,7 @@
 What was encoded once is kept beside the decoded audio, under the hash of the file's bytes and the codec's identity.
 """
 
-import hashlib
 import multiprocessing
-import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -17,10 +15,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training import audio_cache
-from training.audio_folder import decode_audio
+from training.audio_folder import decode_audio, file_sha256
 from training.clip_labels import TOKEN_SUFFIX
 from training.deaf_workers import deaf_workers
-from training.errors import AudioFileError, FileNameTextError, OutputFailedError, UnreadableAudioError
+from training.errors import AudioFileError, OutputFailedError
 
 if TYPE_CHECKING:
     from training.codecs.codec import Codec
@@ -110,7 +108,7 @@ def encode_all(
     jobs: dict[int, _Job] = {}
     for place, sound in enumerate(sounds):
         try:
-            sha256 = sound.sha256 if isinstance(sound, Blend) else _file_sha256(sound.path)
+            sha256 = sound.sha256 if isinstance(sound, Blend) else file_sha256(sound.path)
         except AudioFileError as reason:
             results[place] = Coded("", None, reason)
             continue
@@ -189,18 +187,3 @@ def _kept(entry: Path, codec: "Codec") -> Codes | None:
         return None
     codes = np.array(kept).astype(np.int64)
     return codes if codes.size and codes.min() >= 0 and codes.max() < codec.codebook_size else None
-
-
-def _file_sha256(path: Path) -> str:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise FileNameTextError("its name is not text", where=path, allowed="UTF-8", hint="Rename it") from error
-    try:
-        # A pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnreadableAudioError("is not a plain file", where=path)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UnreadableAudioError("cannot be opened", where=path, got=error.strerror) from error

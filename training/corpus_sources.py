@@ -4,9 +4,6 @@ A folder's sub-folders are labels; what lies in the folder itself has the folder
 Every file has a name of its own, ``FOLDER/path/in/it``, so that files of one name in two folders never meet.
 """
 
-import hashlib
-import os
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +13,9 @@ import soundfile
 
 from patches.corpus_fields import MAX_LABELS
 from patches.corpus_manifest import SkippedFile
-from training.audio_folder import SUFFIXES, cannot_open, is_folder
+from training.audio_folder import audio_files, file_sha256, is_folder, linked_folder
 from training.errors import (
     AudioFileError,
-    EmptyFolderError,
-    FileNameTextError,
-    LinkedFolderError,
     MissingFolderError,
     OptionError,
     TooManyChannelsError,
@@ -147,12 +141,12 @@ def find_sounds(sources: Sequence[Source]) -> Given:
     skipped: list[SkippedFile] = []
     first: dict[str, str] = {}
     for source in sources:
-        paths, linked = _walk(source.folder)
-        skipped += [SkippedFile(_name(source, path), str(_linked(path))) for path in linked]
+        paths, linked = audio_files(source.folder)
+        skipped += [SkippedFile(_name(source, path), str(linked_folder(path))) for path in linked]
         for path in paths:
             name = _name(source, path)
             try:
-                sha256 = _hash(path)
+                sha256 = file_sha256(path)
                 channels = head_of(path)
             except AudioFileError as reason:
                 skipped.append(SkippedFile(name, str(reason)))
@@ -180,7 +174,7 @@ def found_at(path: Path) -> Found:
         It cannot be read.
     """
     folder = path.parent.name or "root"
-    return Found(path, _printable(path.as_posix()), _label(folder, str(path.parent)), folder, _hash(path), head_of(path))
+    return Found(path, _printable(path.as_posix()), _label(folder, str(path.parent)), folder, file_sha256(path), head_of(path))
 
 
 def head_of(path: Path) -> int:
@@ -199,23 +193,6 @@ def head_of(path: Path) -> int:
     return channels
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the audio files below a folder in the order of their paths, and the linked folders, which are not entered."""
-    files, linked = [], []
-    for here, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        linked += [Path(here) / name for name in folders if (Path(here) / name).is_symlink()]
-        files += [Path(here) / name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
-    if not files:
-        hint = f"Links to folders are not followed: {linked[0].name}" if linked else None
-        raise EmptyFolderError("no audio file in this folder", where=folder, allowed=", ".join(sorted(SUFFIXES)), hint=hint)
-    return sorted(files, key=lambda path: path.relative_to(folder).as_posix()), sorted(linked)
-
-
-def _linked(path: Path) -> LinkedFolderError:
-    return LinkedFolderError("a link to a folder, which is not followed", where=path, hint="Copy the sounds, or name that folder itself")
-
-
 def _name(source: Source, path: Path) -> str:
     return f"{_printable(source.name)}/{_printable(path.relative_to(source.folder).as_posix())}"
 
@@ -232,18 +209,3 @@ def _label(text: str, where: str) -> str:
             "cannot be a label", where=where, got=repr(text[:LABEL_CHARACTERS]), allowed=allowed, hint="LABEL=DIR gives another"
         )
     return text
-
-
-def _hash(path: Path) -> str:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise FileNameTextError("its name is not text", where=path, allowed="UTF-8", hint="Rename it") from error
-    try:
-        # A pipe would be waited for without end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnreadableAudioError("is not a plain file", where=path)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise cannot_open(path, error) from error

@@ -76,7 +76,7 @@ def test_what_a_deck_cannot_have(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [VoiceOptions(), VoiceOptions((CorpusChoice("@patch"), CorpusChoice("/tmp/ü \udcff", 0.25, ("a", "b"))), Path("/tmp/seed.wav"))],
+    [VoiceOptions(), VoiceOptions((CorpusChoice("@patch"), CorpusChoice("sounds/ü \udcff", 0.25, ("a", "b"))), Path("seeds/seed.wav"))],
 )
 def test_options_travel_as_json(options: VoiceOptions) -> None:
     assert read_options(json.loads(json.dumps(write_options(options)).encode())) == options

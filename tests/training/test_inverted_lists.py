@@ -1,5 +1,6 @@
 """Lists hold every unit once, near its list's centroid, and come out the same twice."""
 
+import faiss
 import numpy as np
 import pytest
 
@@ -58,7 +59,6 @@ def test_all_units_equal():
 
 
 def test_the_thread_count_is_given_back():
-    faiss = pytest.importorskip("faiss")
     before = faiss.omp_get_max_threads()
     train_lists(clusters(100), 0, threads=2)
     assert faiss.omp_get_max_threads() == before
