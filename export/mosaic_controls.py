@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from patches.descriptors import ATTRIBUTES, DescriptorSpec, group_of
 from patches.manifest import Control, Setting
-from patches.mosaic_controls import LABEL_PREFIX, MAX_LABELS, MOSAIC_CONTROLS, WEIGHT_PREFIX, label_control
+from patches.mosaic_controls import LABEL_PREFIX, MAX_LABEL_TEXT, MAX_LABELS, MOSAIC_CONTROLS, WEIGHT_PREFIX, label_control
 from training.recipe import SequencerRecipe
 
 # An id is what a performer types into OSC and MIDI mappings: 48 characters are the patch format's bound.
 MAX_LABEL_ID = 40
-MAX_LABEL_TEXT = 48
 
 # A fade of half a hop joins units without a click and leaves half of every unit untouched.
 FADE_SHARE = 0.5

@@ -51,6 +51,8 @@ MOSAIC_CONTROLS: tuple[Control, ...] = (
 WEIGHT_PREFIX = "weight_"
 """What follows it in an id is one of `patches.descriptors.GROUPS`."""
 LABEL_PREFIX = "label_"
+MAX_LABEL_TEXT = 48
+"""The manifest's bound for the name of a control: longer labels are cut there."""
 MAX_LABELS = MAX_CONTROLS - len(MOSAIC_CONTROLS)
 
 

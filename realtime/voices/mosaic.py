@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from patches.descriptors import ATTRIBUTES
 from patches.manifest import Manifest
 from patches.reader import read_bytes
 from realtime.kernels.views import Floats
@@ -22,8 +23,6 @@ from realtime.voices.mosaic_target import MosaicTarget
 from realtime.voices.unit_shape import Shape
 from realtime.voices.voice import UnitEvent, VoiceOptions
 
-ATTRIBUTES = ("loudness", "brightness", "noisiness")
-"""Controls that move the target, in the order of the attribute columns; unit: standard deviations of the corpus."""
 INPUT_LIMIT = 4.0
 """The sequencer never saw descriptors this many standard deviations out."""
 LEAP = 1.2
@@ -166,6 +165,7 @@ class Mosaic:
         """Make the next hop; see `Voice.step`."""
         settings = self._settings
         settings.read(controls)
+        # Their controls have the attributes' own names; unit: standard deviations of the corpus.
         for i, name in enumerate(ATTRIBUTES):
             self._asked[i] = settings[name]
         self._target.offset(self._asked, self._offset)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patches.descriptors import GROUPS
+from patches.mosaic_controls import MAX_LABEL_TEXT
 from realtime.kernels.views import Floats
 from realtime.voices.corpus import UnitCorpus
 from realtime.voices.forecaster import AHEAD_MAX, Forecaster
@@ -26,7 +27,6 @@ CONTINUITY_SHARE = 0.4
 choices per second 94 % of steps jump at 0, 84 % at 0.13, 34 % at 0.25, 3 % at 0.4)."""
 CHANCE = 0.25
 """A candidate worse than the best by this share of the best's distance is chosen e times less often, at temperature 1."""
-MAX_LABEL_TEXT = 48
 MOVEMENT = GROUPS.index("movement")
 ONSET = GROUPS.index("onset")
 
