@@ -11,7 +11,7 @@ from patches.manifest import Manifest
 from realtime.kernels.layout import CHANNELS, MAX_CONTROLS
 from realtime.kernels.views import Floats
 from realtime.resample import StreamResampler
-from realtime.voices.voice import Voice, listener
+from realtime.voices.voice import Voice, controls_at_once, listener
 
 JOIN_FRAMES = 512
 """Cross-fade inside the stream where the voice starts anew (reset, seed, a fault): 12 ms at 44.1 kHz."""
@@ -48,10 +48,11 @@ class VoiceStream:
         angle = (np.arange(self._join, dtype=np.float32) + 0.5) / self._join * (math.pi / 2)
         self._fade_in = np.sin(angle).astype(np.float32)[:, None]
         self._fade_out = np.cos(angle).astype(np.float32)[:, None]
+        at_once = controls_at_once(voice)
         step_ms = 1000.0 * voice.step_frames / voice.sample_rate_hz
         self._count = len(manifest.controls)
         self._share = np.array(
-            [1.0 if c.smoothing_ms <= 0 else 1.0 - math.exp(-step_ms / c.smoothing_ms) for c in manifest.controls],
+            [1.0 if c.smoothing_ms <= 0 or c.id in at_once else 1.0 - math.exp(-step_ms / c.smoothing_ms) for c in manifest.controls],
             np.float32,
         )
         self._minimum = np.array([c.min for c in manifest.controls], np.float32)

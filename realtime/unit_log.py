@@ -27,7 +27,7 @@ class LoggedDeck:
 
 @dataclass(slots=True)
 class Unit:
-    """Steps of one stream that came out of a corpus file one after the other. Frames are at the patch's rate, `deck` counts from 0."""
+    """Hops of one stream that came out of a corpus file one after the other. Frames are at the patch's rate, `deck` counts from 0."""
 
     deck: int
     stream: int
@@ -67,10 +67,12 @@ class UnitLog:
         self._open: dict[tuple[int, int], Unit] = {}
 
     def add(self, deck: int, event: UnitEvent) -> None:
-        """Take an event: one that goes on where the stream's last one ended prolongs its unit."""
+        """Take an event: one that goes on where the stream's last one ended prolongs its unit; one that comes earlier ends it there."""
         described = self._decks[deck]
         last = self._open.get((deck, event.stream))
-        end = event.frame + described.step_frames
+        end = event.frame + (event.frames or described.step_frames)
+        if last is not None:
+            last.end = min(last.end, event.frame)
         if last is not None and not event.faded and event.frame == last.end and event.file == last.file and event.label == last.label:
             last.end = end
             return

@@ -140,7 +140,7 @@ FAULTS: dict[str, str] = {
 """Fault -> test. What else facts 9 lists is of tokens, text and concepts (rotary positions, top-n, chunked .dac), which no mosaic has."""
 
 ROOT = Path(__file__).parents[1]
-STEPS = 40
+HOPS = 40
 FAR_APART = {"density": 43.0, "continuity": 0.0, "taboo": 0.0}
 """A choice every hop that nothing holds back."""
 NEEDS: dict[str, dict[str, float]] = {
@@ -196,16 +196,17 @@ def _voice(whole: Mosaic) -> Iterator[Mosaic]:
     whole.log = None
 
 
-def play(voice: Mosaic, steps: int = STEPS, *, heard: np.ndarray | None = None, **values: float) -> tuple[np.ndarray, list[UnitEvent]]:
-    """Some steps of sound, (T, C), and their log; `heard` is what the input plays meanwhile."""
+def play(voice: Mosaic, hops: int = HOPS, *, heard: np.ndarray | None = None, **values: float) -> tuple[np.ndarray, list[UnitEvent]]:
+    """Some hops of sound, (T, C), and their log; `heard` is what the input plays meanwhile."""
     events: list[UnitEvent] = []
     voice.log = events.append
     given = np.array([values.get(control.id, control.default) for control in voice._manifest.controls], np.float32)
-    made = np.zeros((steps, HOP_FRAMES, voice.channels), np.float32)
-    for step in range(steps):
+    made = np.zeros((hops, HOP_FRAMES // voice.step_frames, voice.step_frames, voice.channels), np.float32)
+    for hop, steps in enumerate(made):
         if heard is not None:
-            voice.listen(heard[step * HOP_FRAMES : (step + 1) * HOP_FRAMES])
-        voice.step(given, False, made[step])
+            voice.listen(heard[hop * HOP_FRAMES : (hop + 1) * HOP_FRAMES])
+        for step in steps:
+            voice.step(given, False, step)
     return made.reshape(-1, voice.channels), events
 
 

@@ -62,6 +62,10 @@ class Listener:
         self._whole.flush()
         self.reset()
 
+    def blank_row(self) -> Floats:
+        """A row for `row` to fill, shape (C,)."""
+        return np.zeros_like(self._mean)
+
     def attend(self, wanted: bool) -> None:
         """Say whether anybody will ask for `row` or `frames`: what nobody asks for is not described."""
         if self._wanted and not wanted:

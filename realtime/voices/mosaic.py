@@ -1,7 +1,8 @@
 """The mosaic voice: a sequencer predicts descriptors, a search finds the unit of a corpus that fits, a player joins the units.
 
-One step is one hop: one frame is heard and one predicted, and a unit is chosen whenever one is due. With an input, what is heard there
-can take the sequencer's place (`follow`), or be answered by it (`answer`).
+Every hop one frame is heard and one predicted, and a unit is chosen whenever one is due. A hop is played in one or several steps: controls
+are read at each, and one that asks for something else makes a choice due there and then. With an input, what is heard there can take the
+sequencer's place (`follow`), or be answered by it (`answer`).
 """
 
 from collections.abc import Callable
@@ -11,11 +12,14 @@ import numpy as np
 
 from patches.descriptors import ATTRIBUTES
 from patches.manifest import Manifest
+from patches.mosaic_controls import LABEL_PREFIX
 from patches.reader import read_bytes
 from realtime.kernels.views import Floats
 from realtime.voices.forecaster import Forecaster, make_forecaster
-from realtime.voices.listener import Call, Listener
+from realtime.voices.listener import Listener
 from realtime.voices.mosaic_choice import Chooser
+from realtime.voices.mosaic_due import Due, steps_in_hop
+from realtime.voices.mosaic_ear import FOLLOWS, INPUT_LIMIT, Ear
 from realtime.voices.mosaic_parts import MosaicParts, load_parts
 from realtime.voices.mosaic_settings import MosaicSettings
 from realtime.voices.mosaic_streams import NOTHING, MosaicStreams
@@ -23,20 +27,9 @@ from realtime.voices.mosaic_target import MosaicTarget
 from realtime.voices.unit_shape import Shape
 from realtime.voices.voice import UnitEvent, VoiceOptions
 
-INPUT_LIMIT = 4.0
-"""The sequencer never saw descriptors this many standard deviations out."""
-LEAP = 1.2
-"""Mean square difference, in squared standard deviations, between prediction and natural continuation that makes a choice due at once:
-two unrelated frames differ by 2, a prediction one step ahead by 0.15 to 0.5."""
-LEAP_RATIO = 3.0
-"""It must also be this many times the usual difference: in a corpus that cannot be predicted nothing is a leap."""
-LEAP_MEMORY = 0.02
-FOLLOWS_NOTHING = 1e-3
-"""A smoothed control that was turned to 0 comes ever nearer to it and never there."""
-DEAF_STEPS = 8
-"""Steps without a frame of input after which there is none: it comes with every step, or not at all."""
-FOLLOWS = 0.5
-"""From here up the input leads: a unit is chosen every hop, so that what comes back is what was just played in."""
+WARM_HOPS = 4
+AT_ONCE = frozenset({*ATTRIBUTES, "continuity", "density"})
+"""Controls that a choice alone reads, besides the labels': gliding to their values would only hold the choice up."""
 
 
 class Mosaic:
@@ -48,13 +41,25 @@ class Mosaic:
     manifest : Manifest
     options : VoiceOptions
         Other corpora than the patch's own, and a clip the sequencer hears first.
+
+    Attributes
+    ----------
+    hop_frames : int
+        The step of the manifest: what the sequencer and the corpus count in.
+    step_frames, burst_steps : int
+        The hop or a part of it, see `mosaic_due.STEP_FRAMES`, and how many of them are a hop: its first step does most of the work.
+    at_once : frozenset of str
+        Ids of the controls that are not to be smoothed, see `voice.controls_at_once`.
     """
 
     modes = ("full", "sequencer at half rate")
     listens = True
 
     def __init__(self, folder: Path, manifest: Manifest, options: VoiceOptions | None = None) -> None:
-        self.step_frames = manifest.audio.step_frames
+        self.hop_frames = manifest.audio.step_frames
+        self.burst_steps = steps_in_hop(self.hop_frames)
+        self.step_frames = self.hop_frames // self.burst_steps
+        self.at_once = AT_ONCE | {control.id for control in manifest.controls if control.id.startswith(LABEL_PREFIX)}
         self.lookahead_frames = manifest.audio.lookahead_frames
         self.channels = manifest.audio.channels
         self.sample_rate_hz = manifest.audio.sample_rate_hz
@@ -86,13 +91,14 @@ class Mosaic:
         size = corpus.descriptors.shape[1]
         self._forecaster: Forecaster = make_forecaster(self._manifest, model, content, size)
         self._target = MosaicTarget(corpus, corpus.mean, corpus.std, parts.weights)
-        steps_hz = self.sample_rate_hz / self.step_frames
-        self._chooser = Chooser(corpus, self._target, self._settings, steps_hz)
-        self._streams = MosaicStreams(corpus, step_frames=self.step_frames, channels=self.channels, sample_rate_hz=self.sample_rate_hz)
-        self._listener = Listener(corpus.spec, corpus.mean, corpus.std)
-        self._call = Call(steps_hz)
+        hops_hz, steps = self.sample_rate_hz / self.hop_frames, self.burst_steps
+        self._chooser = Chooser(corpus, self._target, self._settings, hops_hz)
+        self._due = Due(self._manifest.controls, hops_hz, steps)
+        self._streams = MosaicStreams(
+            corpus, hop_frames=self.hop_frames, steps=steps, channels=self.channels, sample_rate_hz=self.sample_rate_hz
+        )
+        self._ear = Ear(self._settings, Listener(corpus.spec, corpus.mean, corpus.std), hops_hz)
         self._row = np.zeros(len(corpus.mean), np.float32)
-        self._live = np.zeros(len(corpus.mean), np.float32)
         self._offset = np.zeros(len(corpus.mean), np.float32)
         self._asked = np.zeros(len(ATTRIBUTES), np.float32)
         self._apart = np.zeros(size, np.float32)
@@ -100,11 +106,10 @@ class Mosaic:
         self._notes = list(parts.notes)
         self._said_changed = ""
         self._faults_seen = 0
-        self._listener.warm()
         self.reset(0)
         out = np.zeros((self.step_frames, self.channels), np.float32)
         defaults = np.array([c.default for c in self._manifest.controls], np.float32)
-        for _ in range(4):
+        for _ in range(WARM_HOPS * steps):
             self.step(defaults, False, out)
         self.reset(0)
 
@@ -117,23 +122,18 @@ class Mosaic:
         self._heard[:] = self._prime[-1]
         self._chooser.reset()
         self._streams.reset()
-        self._listener.reset()
-        self._call.reset()
+        self._ear.reset()
+        self._due.reset()
         self._newest = 0
-        self._left_steps = 0
-        self._usually_apart = LEAP / LEAP_RATIO
-        self._follow = 0.0
-        self._deaf_steps = 0
-        self._said_deaf = False
-        self._steps = 0
+        self._hops = 0
 
     def set_mode(self, mode: int) -> None:
-        """0 full; 1 runs the sequencer every second step."""
+        """0 full; 1 runs the sequencer every second hop."""
         self._mode = mode
 
     def take_notes(self) -> list[str]:
         """What there is to say once, since the last call."""
-        notes, self._notes = self._notes + self._chooser.take_notes(), []
+        notes, self._notes = self._notes + self._chooser.take_notes() + self._ear.take_notes(), []
         self._look_at_corpus()
         notes += self._notes
         self._notes = []
@@ -158,96 +158,85 @@ class Mosaic:
 
     def listen(self, frames: Floats) -> None:
         """Take what came in since the last step; see `Voice.listen`."""
-        self._deaf_steps = 0
-        self._listener.take(frames)
+        self._ear.listen(frames)
 
     def step(self, controls: Floats, frozen: bool, out: Floats) -> None:
-        """Make the next hop; see `Voice.step`."""
-        settings = self._settings
+        """Make the next step; see `Voice.step`."""
+        settings, streams = self._settings, self._streams
         settings.read(controls)
         # Their controls have the attributes' own names; unit: standard deviations of the corpus.
         for i, name in enumerate(ATTRIBUTES):
             self._asked[i] = settings[name]
         self._target.offset(self._asked, self._offset)
         self._chooser.follow_settings(controls)
-        silent = self._hear_input()
-        if not frozen and not silent and not (self._mode == 1 and self._steps % 2):
-            self._forecaster.hear(self._heard, settings["temperature"], self._random)
-        shape = settings.shape(1000.0 * self.step_frames / self.sample_rate_hz)
-        if silent:
-            self._streams.let_go(shape)
+        begins_hop = streams.begins_hop
+        if begins_hop:
+            self._begin_hop(frozen)
+        shape = settings.shape(1000.0 * self.hop_frames / self.sample_rate_hz)
+        self._due.step(controls, shape.valid_streams())
+        if self._ear.silent:
+            streams.let_go(shape)
         else:
             self._choose_if_due(shape)
-        played = self._streams.step(shape, out)
+        played = streams.step(shape, out)
         for entry in played:
-            self._chooser.played(entry.unit, self._steps, self._follow)
+            self._chooser.played(entry.unit, self._hops, self._ear.follow)
             if self.log is not None:
-                self.log(self._streams.event(entry, self._steps * self.step_frames))
+                self.log(streams.event(entry, self._hops * self.hop_frames))
         if self._corpus.audio.faults != self._faults_seen:
             # At once: the next unit is to be one that can be heard.
             self._look_at_corpus()
-        self._note_heard(next((entry.unit for entry in played if entry.stream == self._newest), NOTHING))
-        self._steps += 1
+        newest = next((entry.unit for entry in played if entry.stream == self._newest), NOTHING)
+        if begins_hop or newest >= 0:
+            self._note_heard(newest)
+        self._hops += streams.begins_hop
+
+    def _begin_hop(self, frozen: bool) -> None:
+        """Hear the input, and let the sequencer hear what was played in the last hop; in call and response, the call."""
+        self._ear.begin_hop()
+        for frame in self._ear.call():
+            self._forecaster.hear(frame, 0.0, self._random)
+        if not frozen and not self._ear.silent and not (self._mode == 1 and self._hops % 2):
+            self._forecaster.hear(self._heard, self._settings["temperature"], self._random)
 
     # --- what is heard --------------------------------------------------------------------------------------------------------
 
-    def _hear_input(self) -> bool:
-        """Take note of the input as far as it is asked for, and tell whether the voice is to be silent: it is the input's turn.
-
-        In call and response the sequencer hears the call. Followed, an input that is quiet has quiet for an answer.
-        """
-        answer, follow = self._settings.is_on("answer"), self._settings["follow"]
-        if follow < FOLLOWS_NOTHING:
-            follow = 0.0
-        self._deaf_steps += 1
-        if (answer or follow > 0.0) and self._deaf_steps > DEAF_STEPS:
-            # Without an input there is nothing to follow, and nobody to wait for.
-            if not self._said_deaf:
-                self._notes.append("there is no input to follow or to answer: the sequencer leads (start with --input)")
-            self._said_deaf = True
-            answer, follow = False, 0.0
-        self._listener.attend(answer or follow > 0.0)
-        calling = self._call.turn(answer, self._settings["listen_time"], self._listener)
-        for frame in self._listener.frames():
-            self._forecaster.hear(np.clip(frame, -INPUT_LIMIT, INPUT_LIMIT), 0.0, self._random)
-        self._follow = follow
-        return calling or (follow >= FOLLOWS and self._listener.quiet)
-
     def _row_asked(self) -> float:
         """Fill the row to search for, and return how much of it is the input's, 0 to 1."""
-        follow = self._follow
-        live = self._listener.row(self._live) if follow > 0.0 else False
-        if not live:
-            follow = 0.0
         self._target.fill(self._forecaster.next, self._row)
-        if follow > 0.0:
-            self._listener.blend(follow, self._live, self._row)
+        follow = self._ear.blend(self._row)
         self._row += self._offset
         return follow
 
     # --- which unit -----------------------------------------------------------------------------------------------------------
 
     def _choose_if_due(self, shape: Shape) -> None:
-        """Let a unit begin where one is due."""
-        settings, streams = self._settings, self._streams
-        follow = self._row_asked()
+        """Let a unit begin where one is due: at the beginning of a hop, and within it where a control asks for it."""
+        settings, streams, due = self._settings, self._streams, self._due
         one_shot = settings.is_on("one_shot")
+        if one_shot:
+            # The density is its rhythm, whatever is turned.
+            due.forget_asked()
+        ending = NOTHING if one_shot else streams.ending(shape)
+        if streams.begins_hop:
+            due.hop()
+        elif not due.asked and ending < 0:
+            return
+        follow = self._row_asked()
         count = shape.valid_streams()
         stream = self._newest if self._newest < count else 0
         natural = streams.natural(stream, shape)
-        self._left_steps -= 1
-        due = self._left_steps < 0
         silent = NOTHING if one_shot else streams.silent(count)
-        if silent >= 0:
-            stream = silent
-        elif due:
+        if silent >= 0 or ending >= 0:
+            stream = silent if silent >= 0 else ending
+        elif due.asked or due.has_waited(settings["density"]):
             stream = (self._newest + 1) % count
         elif one_shot or (natural >= 0 and follow < FOLLOWS and not self._leaps(natural)):
             return
         natural = NOTHING if one_shot else streams.natural(stream, shape)
         hint = natural if natural >= 0 else max(streams.units[stream], 0)
-        unit = self._chooser.choose(self._row, follow, natural, hint, self._steps, self._forecaster, self._offset, self._random)
-        self._left_steps = self._unit_steps(settings["density"], settings["temperature"])
+        unit = self._chooser.choose(self._row, follow, natural, hint, self._hops, self._forecaster, self._offset, self._random)
+        due.chosen(settings["temperature"], self._random)
         self._newest = stream
         if unit != natural:
             streams.begin(stream, unit, shape)
@@ -256,16 +245,7 @@ class Mosaic:
         """Tell whether the sequencer asks for something quite else than what would come naturally."""
         size = len(self._apart)
         np.subtract(self._target.rows[natural, :size], self._row[:size], out=self._apart)
-        apart = float(self._apart @ self._apart) / size
-        leaps = apart > max(LEAP, LEAP_RATIO * self._usually_apart)
-        self._usually_apart += LEAP_MEMORY * (apart - self._usually_apart)
-        return leaps
-
-    def _unit_steps(self, density_hz: float, temperature: float) -> int:
-        """Steps until the next choice: the mean is the step rate over the density, varied with the temperature so that no pulse appears."""
-        mean = self.sample_rate_hz / self.step_frames / max(density_hz, 1e-3)
-        spread = min(temperature, 1.0) * 0.5
-        return max(1, round(mean * (1.0 + spread * (2.0 * self._random.random() - 1.0)))) - 1
+        return self._due.leaps(float(self._apart @ self._apart) / size)
 
     def _note_heard(self, unit: int) -> None:
         """Keep what the sequencer hears next: what is played, without the offsets, so that it neither drifts away from the corpus nor runs

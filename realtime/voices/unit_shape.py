@@ -11,6 +11,8 @@ STREAMS: Final = 4
 FADE_MS: Final = 512 / 44.1
 RATE_MIN: Final = 0.25
 LONGEST_MS: Final = 60_000.0
+UNISON: Final = 1e-5
+"""A rate this near to 1 is 1 (a sixtieth of a cent): a smoothed control can end one rounding beside it, and frames are copied only at 1."""
 
 
 @dataclass
@@ -48,7 +50,8 @@ class Shape:
 
     def valid_rate(self) -> float:
         """Corpus frames per frame."""
-        return _within(self.rate, RATE_MIN, RATE_MAX, 1.0)
+        rate = _within(self.rate, RATE_MIN, RATE_MAX, 1.0)
+        return 1.0 if abs(rate - 1.0) < UNISON else rate
 
     def valid_spread(self) -> float:
         """From 0 to 1."""

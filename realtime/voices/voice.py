@@ -13,12 +13,14 @@ from realtime.kernels.views import Floats
 
 @dataclass(frozen=True)
 class UnitEvent:
-    """One entry of a voice's log: from where in its corpus the frames of a step came. One per step and sounding stream.
+    """One entry of a voice's log: from where in its corpus the frames of a hop came. One per hop and sounding stream, and one more for a
+    unit that begins within a hop: from there on it takes the place of the stream's last entry.
 
     `frame` is the first output frame at the patch's rate, `unit` the corpus unit, `start` the first corpus frame played, `faded` is true
-    when the step began with a cross-fade from another place. `stream` tells simultaneous units apart. `file` is the name of the corpus
+    when the hop began with a cross-fade from another place. `stream` tells simultaneous units apart. `file` is the name of the corpus
     file the unit was cut from (empty where the corpus does not know) and `source_start` the first frame of that file, at the patch's rate;
-    `label` is what the corpus says about it.
+    `label` is what the corpus says about it. `frames` is how many frames the entry is about: the rest of its hop; 0 for the step of the
+    manifest.
     """
 
     frame: int
@@ -29,6 +31,7 @@ class UnitEvent:
     file: str = ""
     source_start: int = 0
     label: str = ""
+    frames: int = 0
 
 
 OWN_CORPUS = "@patch"
@@ -62,7 +65,7 @@ class Voice(Protocol):
     """
 
     step_frames: int
-    """Frames made by one step, at the patch's rate."""
+    """Frames made by one step, at the patch's rate: the step of the manifest, or a whole part of it, so that controls are heard sooner."""
     lookahead_frames: int
     """The model's own delay."""
     channels: int
@@ -72,7 +75,7 @@ class Voice(Protocol):
     faults: int
     """Times the model said something that is no number and was put right."""
     log: Callable[[UnitEvent], None] | None
-    """Called for each step when set: proves where the sound came from. Not used while playing."""
+    """Called with every entry when set: proves where the sound came from. Not used while playing."""
 
     def prepare(self) -> None:
         """Load, bind and warm every kernel and session; afterwards a step allocates as little as it can."""
@@ -152,6 +155,21 @@ def make_voice(folder: Path, manifest: Manifest, options: VoiceOptions | None = 
             allowed=", ".join(sorted(CORPUS_KINDS)),
         )
     return make(folder, manifest, options)
+
+
+def controls_at_once(voice: Voice) -> frozenset[str]:
+    """Ids of the controls that are not smoothed for this voice, whatever its manifest says; none for a voice without `at_once`.
+
+    They decide and are not heard themselves: a choice on the way to a new value would only come late.
+    """
+    at_once: frozenset[str] = getattr(voice, "at_once", frozenset())
+    return at_once
+
+
+def burst_steps(voice: Voice) -> int:
+    """In how many steps a voice does its work once; 1 for a voice that does not say. One of them may take as long as all of them last."""
+    steps: int = getattr(voice, "burst_steps", 1)
+    return steps
 
 
 def take_notes(voice: Voice) -> list[str]:

@@ -211,9 +211,9 @@ def test_a_reset_is_a_fresh_start(patch: Path) -> None:
     takes = []
     for seed in (SEED, SEED, SEED + 1):
         voice.reset(seed)
-        take = np.zeros((HOPS, HOP_FRAMES, voice.channels), np.float32)
-        for hop in take:
-            voice.step(controls, False, hop)
+        take = np.zeros((HOPS * HOP_FRAMES // voice.step_frames, voice.step_frames, voice.channels), np.float32)
+        for step in take:
+            voice.step(controls, False, step)
         takes.append(take)
     np.testing.assert_array_equal(takes[0], takes[1])
     assert not np.array_equal(takes[0], takes[2])

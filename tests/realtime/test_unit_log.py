@@ -100,3 +100,10 @@ def test_the_label_track_is_one_line_each_whatever_a_file_is_called() -> None:
     log = logged(event(0, 1, file="a\tb\nc.wav", place=22_050), event(1, 2, faded=True, file="", label="struck"))
     assert log.labels_text() == "0.000000\t0.023220\ta b c.wav 0.500\n0.023220\t0.046440\tunit 2 0.000\n"
     assert json.loads(log.json_text())["units"][1]["label"] == "struck"
+
+
+def test_a_unit_that_begins_within_a_hop_ends_the_one_before_it() -> None:
+    half = HOP // 2
+    within = UnitEvent(HOP + half, 20, 0, True, 0, "b.wav", 0, "", half)
+    log = logged(event(0, 5, faded=True), event(1, 6), within, event(2, 21, file="b.wav"), event(3, 22, file="b.wav"))
+    assert [(unit.unit, unit.start, unit.end) for unit in log.units] == [(5, 0, HOP + half), (20, HOP + half, 4 * HOP)]

@@ -26,13 +26,11 @@ def controls(voice: Mosaic, **values: float) -> np.ndarray:
     return np.array([values.get(c.id, c.default) for c in listed], np.float32)
 
 
-def run(voice: Mosaic, steps: int, values: np.ndarray, frozen: bool = False) -> np.ndarray:
-    out = np.zeros((voice.step_frames, voice.channels), np.float32)
-    made = []
-    for _ in range(steps):
+def run(voice: Mosaic, hops: int, values: np.ndarray, frozen: bool = False) -> np.ndarray:
+    made = np.zeros((hops * voice.hop_frames // voice.step_frames, voice.step_frames, voice.channels), np.float32)
+    for out in made:
         voice.step(values, frozen, out)
-        made.append(out.copy())
-    return np.concatenate(made)
+    return made.reshape(-1, voice.channels)
 
 
 @pytest.fixture(name="voice", scope="module")
@@ -82,6 +80,7 @@ def test_the_log_says_where_every_frame_came_from(voice: Mosaic) -> None:
     fade = voice._manifest.settings["crossfade_frames"]
     audio = voice._corpus.audio.audio
     assert [e.start for e in events] == [e.source_start for e in events]  # a corpus of one file
+    assert {e.frames for e in events} == {HOP_FRAMES}
     for event in events:
         first = event.frame + (fade if event.faded else 0)
         source = audio[event.start + (fade if event.faded else 0) : event.start + HOP_FRAMES]

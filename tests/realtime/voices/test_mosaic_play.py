@@ -49,17 +49,18 @@ def controls(voice: Mosaic, **values: float) -> np.ndarray:
     return np.array([values.get(c.id, c.default) for c in listed], np.float32)
 
 
-def play(voice: Mosaic, steps: int, heard: np.ndarray | None = None, **values: float) -> tuple[np.ndarray, list[UnitEvent]]:
-    """Some steps of sound, (T, 2), and their log; `heard` is what the input plays meanwhile."""
+def play(voice: Mosaic, hops: int, heard: np.ndarray | None = None, **values: float) -> tuple[np.ndarray, list[UnitEvent]]:
+    """Some hops of sound, (T, 2), and their log; `heard` is what the input plays meanwhile, each hop of it before ours."""
     events: list[UnitEvent] = []
     voice.log = events.append
     given = controls(voice, **values)
-    made = np.zeros((steps * HOP_FRAMES, voice.channels), np.float32)
-    for step in range(steps):
+    made = np.zeros((hops, HOP_FRAMES // voice.step_frames, voice.step_frames, voice.channels), np.float32)
+    for hop, steps in enumerate(made):
         if heard is not None:
-            voice.listen(heard[step * HOP_FRAMES : (step + 1) * HOP_FRAMES])
-        voice.step(given, False, made[step * HOP_FRAMES : (step + 1) * HOP_FRAMES])
-    return made, events
+            voice.listen(heard[hop * HOP_FRAMES : (hop + 1) * HOP_FRAMES])
+        for step in steps:
+            voice.step(given, False, step)
+    return made.reshape(-1, voice.channels), events
 
 
 def level_db(sound: np.ndarray) -> float:

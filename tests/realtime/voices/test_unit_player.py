@@ -223,6 +223,18 @@ def test_reset_is_as_fresh() -> None:
     np.testing.assert_array_equal(np.concatenate(whole[:6]), np.concatenate(whole[6:]))
 
 
+def test_a_rate_that_was_turned_back_copies_frames_again() -> None:
+    """A smoothed control came to rest one rounding beside 1: everything was resampled from then on."""
+    audio = noise(60_000)
+    made = player(audio)
+    made.begin(0, 0, STEP, 0.0, everywhere(audio), Shape(rate=2.0))
+    run(made, Shape(rate=2.0), 1)
+    beside = Shape(rate=float(np.nextafter(np.float32(1.0), np.float32(2.0))))
+    run(made, beside, 1)
+    made.begin(0, 30_000, STEP, 0.0, everywhere(audio), beside)
+    np.testing.assert_array_equal(run(made, beside, 4)[STEP:], audio[30_000 + STEP : 30_000 + 4 * STEP])
+
+
 @pytest.mark.parametrize("first", [0, 300, STEP - 1])
 def test_backwards_is_the_unit_from_its_end(first: int) -> None:
     audio = noise(60_000)
