@@ -50,6 +50,36 @@ class SetControl:
 
 
 @dataclass(frozen=True)
+class ScheduleControl:
+    """Set a control so that the change sounds at a frame of the stage clock: exactly for a gain, with the step that begins there or is the
+    first after it for a patch's own. What comes too late for that is done as soon as it can be.
+
+    Whoever schedules a control says when its frame has come, by `SettleControl`.
+    """
+
+    frame: int
+    deck: int | None
+    control: str
+    value: float
+
+
+@dataclass(frozen=True)
+class SettleControl:
+    """Note that a scheduled value is the present one: it shows, and what is loaded again begins with it. The sound does not change by it."""
+
+    deck: int | None
+    control: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Panic:
+    """Fade everything out at once and let the voices begin anew; `on` false opens the sound again."""
+
+    on: bool = True
+
+
+@dataclass(frozen=True)
 class Reset:
     """Start a deck's voice anew with its seed, or with another."""
 
@@ -73,4 +103,4 @@ class SetMode:
     mode: int | None
 
 
-Command = Load | SetCorpora | Unload | SetControl | Reset | SetLead | SetMode
+Command = Load | SetCorpora | Unload | SetControl | ScheduleControl | SettleControl | Panic | Reset | SetLead | SetMode

@@ -80,6 +80,11 @@ def check_range(where: str, value: float, minimum: float, maximum: float) -> flo
     return value
 
 
+def stored(control: StageControl, value: float) -> float:
+    """A checked value as the shared block holds it: gains are linear there."""
+    return linear_gain(value) if control.unit == "dB" else value
+
+
 def set_master(floats: Floats, control_id: str, value: float) -> None:
     """Write a control of the master into the shared block.
 
@@ -90,7 +95,7 @@ def set_master(floats: Floats, control_id: str, value: float) -> None:
     control = find(MASTER_CONTROLS, control_id)
     if control is None:
         raise UnknownControlError("the master has no such control", got=control_id, allowed=ids(MASTER_CONTROLS))
-    floats[control.position] = linear_gain(check_range(f"master.{control_id}", value, control.minimum, control.maximum))
+    floats[control.position] = stored(control, check_range(f"master.{control_id}", value, control.minimum, control.maximum))
 
 
 def set_deck(floats: Floats, deck: int, control: StageControl, value: float) -> float:
@@ -102,7 +107,7 @@ def set_deck(floats: Floats, deck: int, control: StageControl, value: float) -> 
     """
     checked = check_range(f"deck {deck + 1}.{control.id}", value, control.minimum, control.maximum)
     if control.position >= 0:
-        floats[at.deck_floats(deck) + control.position] = linear_gain(checked) if control.unit == "dB" else checked
+        floats[at.deck_floats(deck) + control.position] = stored(control, checked)
     return checked
 
 

@@ -6,16 +6,21 @@ after a hang are one act: another process fills the other ring, and when that ho
 Every process stands in exactly one place: *incoming* (loads, fills its ring), *current* (is heard), *leaving* (fades, then lets go).
 """
 
+import threading
 import time
+from dataclasses import replace
 from typing import Any
 
+from patches.library import search_folders
 from patches.manifest import Manifest
 from realtime.corpora import write_options
 from realtime.deck_view import Standing, deck_snapshot
 from realtime.job import Job, Take
+from realtime.journal import Journal
 from realtime.kernels import layout as at
 from realtime.lead import choose_lead, least_lead
 from realtime.pool import Pool
+from realtime.schedule import DeckSchedule
 from realtime.shared import SharedBlock
 from realtime.snapshot import DeckSnapshot
 from realtime.voices.voice import CorpusChoice
@@ -43,13 +48,16 @@ class Deck:
     pool : Pool
     seed : int
         Used until a patch is loaded, or the deck reset, with another.
+    journal : Journal, optional
+        Told which take begins on which ring.
 
     Thread
     ------
-    The engine's control thread; `announced` and `snapshot` from any.
+    The engine's control thread; `announced`, `ask`, `set_value`, `schedule_value`, `note_value`, `set_freeze`, `values` and `snapshot` from
+    any.
     """
 
-    def __init__(self, number: int, block: SharedBlock, pool: Pool, seed: int) -> None:
+    def __init__(self, number: int, block: SharedBlock, pool: Pool, seed: int, journal: Journal | None = None) -> None:
         self.number = number
         self.state = "empty"
         self.restarts = 0
@@ -57,12 +65,17 @@ class Deck:
         """Manifest of the patch that plays or was last asked for; whoever asks sets it, so that its controls can be set at once."""
         self._block = block
         self._pool = pool
+        self._journal = journal
+        self._schedule = DeckSchedule(block, number)
         self._seed = seed
         self._words = at.deck_words(number)
         self._fault = ""
         self._mode_note = ""
         self._note = ""
         self._note_until_s = 0.0
+        # Values are set by any thread while this one moves jobs about: a value must not fall between two of them.
+        self._lock = threading.RLock()
+        self._asked: Job | None = None
         self._wanted: Job | None = None
         self._incoming: Take | None = None
         self._current: Take | None = None
@@ -76,6 +89,12 @@ class Deck:
 
     # --- commands ---------------------------------------------------------------------------------------------------------
 
+    def ask(self, job: Job) -> None:
+        """Announce a job that `load` will be called with: from now on values are its."""
+        with self._lock:
+            self._asked = job
+            self.announced = job.manifest
+
     def load(self, job: Job) -> None:
         """Play `job`, cross-fading from what sounds now. The latest wins when several are asked for at once."""
         if job.seed is None:
@@ -84,14 +103,36 @@ class Deck:
         self._fault = self._note = ""
         self._retry_at = 0.0
         self._drop_incoming()
-        self._wanted = job
-        self.announced = job.manifest
+        with self._lock:
+            self._wanted = job
+            if self._asked is job:
+                self._asked = None
+            # A later one that was asked for meanwhile stays announced.
+            self.announced = job.manifest if self._asked is None else self._asked.manifest
 
-    def set_corpora(self, corpora: tuple[CorpusChoice, ...]) -> None:
-        """Play other corpora: a load of what was asked for last, with the values it has now."""
+    def set_corpora(self, corpora: tuple[CorpusChoice, ...], number: int = 0) -> None:
+        """Play other corpora: a load of what was asked for last, with the values it has now; `number` is that of the job it makes."""
         jobs = self._jobs()
         if jobs:
-            self.load(jobs[0].with_corpora(corpora))
+            self.load(jobs[0].with_corpora(corpora, number))
+
+    @property
+    def playing(self) -> int:
+        """Number of the job that is heard; 0 none."""
+        current = self._current
+        return current.job.number if current is not None else 0
+
+    @property
+    def coming(self) -> tuple[int, ...]:
+        """Numbers of the jobs on their way. Any thread."""
+        with self._lock:
+            waiting = [self._asked, self._wanted, self._incoming.job if self._incoming is not None else None]
+            return tuple(job.number for job in waiting if job is not None)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the patch that was last asked for, or of the last reset."""
+        return self._seed
 
     def unload(self) -> None:
         """Fade out and free the deck."""
@@ -123,14 +164,42 @@ class Deck:
         self._apply_lead()
 
     def set_value(self, control_id: str, value: float) -> None:
-        """Set a control of the patch. The caller has checked id and range."""
-        for take in self._staying():
-            index = take.job.index(control_id)
-            if index is not None:
-                self._block.controls(self.number, take.ring)[index] = value
-        for job in self._jobs():
-            if job.index(control_id) is not None:
-                job.values[control_id] = value
+        """Set a control of the patch, at once. The caller has checked id and range. Any thread."""
+        with self._lock:
+            for take in self._staying():
+                index = take.job.index(control_id)
+                if index is not None:
+                    self._schedule.set(index, value, take.ring)
+            self.note_value(control_id, value)
+
+    def schedule_value(self, frame: int, control_id: str, value: float) -> bool:
+        """Set a control of the patch for the step that is heard at `frame`, or the next; false when too many wait. Any thread.
+
+        The caller has checked id and range, and calls `note_value` once the frame has come.
+        """
+        with self._lock:
+            room = True
+            for take in self._staying():
+                index = take.job.index(control_id)
+                if index is not None:
+                    room = self._schedule.push(frame, index, value, take.ring) and room
+            return room
+
+    def note_value(self, control_id: str, value: float) -> None:
+        """Keep the value a control has, for whoever asks and for the next process that plays this patch. Changes no sound. Any thread."""
+        with self._lock:
+            for job in self._jobs():
+                if job.index(control_id) is not None:
+                    job.values[control_id] = value
+
+    def values(self) -> tuple[Manifest | None, tuple[float, ...]]:
+        """The patch that was last asked for and the values of its controls, in its order. Any thread."""
+        with self._lock:
+            jobs = self._jobs()
+            if not jobs or self.announced is None:
+                return None, ()
+            job = jobs[0]
+            return job.manifest, tuple(job.values.get(control.id, control.default) for control in job.manifest.controls)
 
     def set_freeze(self, value: float) -> None:
         """Hold or release the present state, on both rings."""
@@ -187,7 +256,8 @@ class Deck:
         return [take for take in (self._incoming, self._current) if take is not None]
 
     def _jobs(self) -> list[Job]:
-        return [*([] if self._wanted is None else [self._wanted]), *(take.job for take in self._staying())]
+        waiting = [job for job in (self._asked, self._wanted) if job is not None]
+        return [*waiting, *(take.job for take in self._staying())]
 
     def _free_ring(self) -> int | None:
         active = int(self._block.words[self._words + at.D_ACTIVE])
@@ -205,12 +275,17 @@ class Deck:
         if ring is None:
             return
         worker = self._pool.take()
-        self._wanted = None
-        self._block.open_ring(self.number, ring)
-        values = self._block.controls(self.number, ring)
-        for index, control in enumerate(job.manifest.controls):
-            values[index] = job.values.get(control.id, control.default)
         self._loads += 1
+        if self._journal is None:
+            self._block.open_ring(self.number, ring)
+        else:
+            self._journal.begin_load(self.number, ring, self._loads, job)
+        with self._lock:
+            self._wanted = None
+            values = self._block.controls(self.number, ring)
+            for index, control in enumerate(job.manifest.controls):
+                values[index] = job.values.get(control.id, control.default)
+            self._incoming = Take(worker, ring, job)
         worker.begin_load()
         worker.say(
             do="load",
@@ -222,7 +297,6 @@ class Deck:
             mode=job.mode,
             options=write_options(job.options),
         )
-        self._incoming = Take(worker, ring, job)
         if self._current is None:
             self.state = "loading" if self.state != "restarting" else self.state
 
@@ -252,20 +326,23 @@ class Deck:
         lead = int(self._block.words[self._words + at.D_LEAD_FRAMES])
         if self._is_lost(take) or take.worker.overdue():
             take.worker.kill()
-            self._incoming = None
-            self._restart(take.job, "did not come up")
+            with self._lock:
+                self._incoming = None
+                self._restart(take.job, "did not come up")
         elif take.worker.state is State.LOADED and self._block.fill_frames(self.number, take.ring) >= lead:
             self._switch(take)
 
     def _switch(self, take: Take) -> None:
-        self._incoming = None
-        self._leave()
-        self._current = take
+        with self._lock:
+            self._incoming = None
+            self._leave()
+            self._current = take
         self._block.words[self._words + at.D_ACTIVE] = take.ring
         # The one that leaves no longer has a say in it.
         self._apply_lead()
         self._rest("playing", "")
-        self.announced = take.job.manifest if self._wanted is None else self.announced
+        with self._lock:
+            self.announced = take.job.manifest if self._wanted is None and self._asked is None else self.announced
 
     def _poll_current(self) -> None:
         take = self._current
@@ -284,10 +361,11 @@ class Deck:
             return
         reason = "hung" if take.worker.alive and take.worker.state is not State.DEAD else reason
         take.worker.kill()
-        self._current = None
-        # A patch on its way makes the lost one's restart pointless.
-        if self._wanted is None and self._incoming is None:
-            self._restart(take.job, reason)
+        with self._lock:
+            self._current = None
+            # A patch on its way makes the lost one's restart pointless.
+            if self._wanted is None and self._incoming is None:
+                self._restart(take.job, reason)
 
     def _is_lost(self, take: Take) -> bool:
         if not take.worker.alive or take.worker.state is State.DEAD:
@@ -373,4 +451,13 @@ class Deck:
         """The deck now. Any thread."""
         manifest = self.announced
         standing = Standing(self.number, manifest.slug if manifest else "", self.state, self.error, self._note, self.restarts)
-        return deck_snapshot(self._block, standing, self._current, device_latency_s)
+        shown = deck_snapshot(self._block, standing, self._current, device_latency_s)
+        manifest, values = self.values()
+        shown = replace(shown, manifest=manifest, values=values, seed=self._seed, playing=self.playing, coming=self.coming)
+        with self._lock:
+            jobs = self._jobs()
+        if not jobs:
+            return shown
+        job = jobs[0]
+        folder = "" if job.folder.parent in search_folders() else str(job.folder)
+        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead_frames)

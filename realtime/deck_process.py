@@ -24,13 +24,14 @@ from realtime.corpora import read_options
 from realtime.errors import StageError
 from realtime.input_ring import InputReader
 from realtime.kernels import layout as at
+from realtime.kernels.deck_controls import note, take_controls
 from realtime.kernels.ring import fill, write
 from realtime.kernels.views import Floats
 from realtime.ladder import Ladder
 from realtime.priority import raise_deck, rest_deck
 from realtime.shared import SharedBlock
 from realtime.stream import VoiceStream, default_controls
-from realtime.voices.voice import make_voice, take_notes
+from realtime.voices.voice import burst_steps, make_voice, take_notes
 
 IDLE_POLL_S = 0.05
 MEASURED_STEPS = 48
@@ -133,10 +134,12 @@ class DeckProcess:
             self.say(event="failed", load=message["load"], error=f"{folder.name}: {type(error).__name__}: {error}")
             return
         self._ring = at.ring_words(message["deck"], message["ring"])
-        self._data = at.ring_floats(message["deck"], message["ring"]) + at.RF_DATA
+        self._state = at.ring_floats(message["deck"], message["ring"])
         self._lead_word = at.deck_words(message["deck"]) + at.D_LEAD_FRAMES
-        self._freeze_float = at.ring_floats(message["deck"], message["ring"]) + at.RF_FREEZE
-        self._controls = self._block.controls(message["deck"], message["ring"])
+        # A copy of its own: what the host changes while a step is made is for the next.
+        self._controls = self._block.floats[self._state + at.RF_SET : self._state + at.RF_SET + at.MAX_CONTROLS]
+        self._count = len(manifest.controls)
+        self._has_heard = False
         self._seed = int(message["seed"])
         stream = VoiceStream(voice, manifest, self._block.sample_rate_hz)
         step_ms_p99 = _measure(stream, default_controls(manifest), self._block.sample_rate_hz)
@@ -210,9 +213,16 @@ class DeckProcess:
             # Sleep until the lead is touched, at most two milliseconds, so that commands and a longer lead are seen soon.
             time.sleep(min(max((ready - lead) / self._block.sample_rate_hz, 0.0003), 0.002))
             return
-        frozen = float(self._block.floats[self._freeze_float]) >= FREEZE_LEVEL
+        frozen = float(self._block.floats[self._state + at.RF_FREEZE]) >= FREEZE_LEVEL
         heard = None if self._input is None else self._input.read()
+        steps = int(words[self._ring + at.R_STEPS])
+        first_heard = int(words[at.W_CLOCK]) + ready
+        take_controls(words, self._block.floats, self._ring, self._state, self._count, first_heard, steps, frozen)
+        if heard is not None and len(heard) and not self._has_heard:
+            self._has_heard = True
+            self._journal(steps, at.J_HEARD, 0)
         if self._restart:
+            self._journal(steps, at.J_RESET, self._seed)
             frames = stream.restart(self._seed, self._controls, frozen, heard)
             self._restart = False
         else:
@@ -221,8 +231,12 @@ class DeckProcess:
         self._push(frames)
         self._note(stream, taken, ready, lead)
 
+    def _journal(self, step: int, what: int, number: int) -> None:
+        note(self._block.words, self._block.floats, self._ring, self._state, step, what, number, 0.0)
+
     def _push(self, frames: Floats) -> None:
-        written = int(write(self._block.words, self._block.floats, self._ring, self._data, np.ascontiguousarray(frames), len(frames)))
+        data = self._state + at.RF_DATA
+        written = int(write(self._block.words, self._block.floats, self._ring, data, np.ascontiguousarray(frames), len(frames)))
         self._pending = frames[written:].copy()
 
     def _note(self, stream: VoiceStream, taken_ns: int, ready_frames: int, lead_frames: int) -> None:
@@ -234,7 +248,8 @@ class DeckProcess:
         words[ring + at.R_STEP_MAX_NS] = max(int(words[ring + at.R_STEP_MAX_NS]), taken_ns)
         words[ring + at.R_STEP_MEAN_NS] = taken_ns if steps == 0 else round(mean + MEAN_SHARE * (taken_ns - mean))
         words[ring + at.R_FAULTS] = stream.faults
-        budget_ns = int(words[ring + at.R_BUDGET_NS])
+        # A step that does the work of several may take as long as they last: that is what its voice needs in all.
+        budget_ns = int(words[ring + at.R_BUDGET_NS]) * burst_steps(stream.voice)
         flowing = bool(words[ring + at.R_FLOWING])
         # Late: the step took longer than the sound it makes, or came when less than half of what the lead adds to a block was left.
         spent_frames = taken_ns * self._block.sample_rate_hz / 1e9
@@ -250,6 +265,7 @@ class DeckProcess:
         if mode != int(words[ring + at.R_MODE]):
             words[ring + at.R_MODE] = mode
             stream.voice.set_mode(mode)
+            self._journal(steps + 1, at.J_MODE, mode)
             self.say(event="mode", mode=mode, name=stream.voice.modes[mode], pinned=self._ladder.pinned is not None)
 
 

@@ -7,29 +7,23 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
-from patches.library import find
-from patches.reader import read_manifest
 from realtime import commands as do
-from realtime.controls import DECK_CONTROLS, check_patch_values, decibels, ids, set_deck, set_master
-from realtime.controls import find as find_control
-from realtime.corpora import check_options
+from realtime.controls import decibels
 from realtime.deck import Deck
 from realtime.device import NullOutput, Output, choose_output
 from realtime.device_list import NULL_DEVICE
-from realtime.errors import CorpusError, EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.dispatch import Dispatch, Waiting
+from realtime.errors import EngineError, OptionError
 from realtime.input_watch import InputWatch
-from realtime.job import Job
+from realtime.journal import Journal
 from realtime.kernels import layout as at
 from realtime.pool import Pool
 from realtime.priority import raise_audio_thread
 from realtime.shared import SharedBlock
-from realtime.snapshot import Snapshot
-from realtime.voices.voice import OWN_CORPUS, CorpusChoice
+from realtime.snapshot import DeckSnapshot, Snapshot
 from realtime.worker import connections
 
 POLL_S = 0.02
@@ -85,7 +79,9 @@ class Engine:
         self._block: SharedBlock | None = None
         self._decks: list[Deck] = []
         self._pool: Pool | None = None
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._queue: Waiting = queue.SimpleQueue()
+        self._dispatch: Dispatch | None = None
+        self._journal: Journal | None = None
         self._stop = threading.Event()
         self._callbacks_seen = -1
         self._called_s = 0.0
@@ -104,6 +100,18 @@ class Engine:
             raise EngineError("the engine has not been started", hint="call start() first")
         return self._block
 
+    @property
+    def journal(self) -> Journal:
+        """Everything that shaped the sound since the start, for a performance.
+
+        Raises
+        ------
+        EngineError — not started.
+        """
+        if self._journal is None:
+            raise EngineError("the engine has not been started", hint="call start() first")
+        return self._journal
+
     def start(self) -> None:
         """Open the device and begin to mix; decks are silent until something is loaded."""
         config = self.config
@@ -121,7 +129,9 @@ class Engine:
         except OSError as error:
             raise EngineError("no shared memory to be had", got=error.strerror or str(error), hint="is /dev/shm full?") from None
         self._pool = Pool(self._block.name)
-        self._decks = [Deck(number, self._block, self._pool, config.seed + number) for number in range(config.decks)]
+        self._journal = Journal(self._block)
+        self._decks = [Deck(number, self._block, self._pool, config.seed + number, self._journal) for number in range(config.decks)]
+        self._dispatch = Dispatch(self._block, self._decks, self._queue)
         self._pool.keep(config.decks)
         for deck in self._decks:
             deck.set_lead(config.lead_frames)
@@ -143,66 +153,24 @@ class Engine:
 
     # --- the first door -----------------------------------------------------------------------------------------------------
 
-    def send(self, command: do.Command) -> None:
+    def send(self, command: do.Command) -> int:
         """Ask for something. What cannot be is refused here, by a named error; the rest is done by the engine's thread.
+
+        Returns
+        -------
+        int
+            The number of the load that this begins (see `DeckSnapshot.playing`); 0 for any other command.
 
         Raises
         ------
         UnknownDeckError, UnknownControlError, SettingError — no such deck or control, or a value out of range.
         PatchError — the patch to load is unknown or not valid.
         CorpusError, ClipError — the patch cannot be given these corpora, or this prime.
+        EngineError — not started, or more changes are scheduled than there is room for.
         """
-        if isinstance(command, do.SetControl):
-            self._set_control(command)
-            return
-        deck = self._deck(command.deck)
-        if isinstance(command, do.Load):
-            folder = find(command.patch)
-            manifest = read_manifest(folder)
-            options = check_options(f"deck {deck.number + 1}", manifest, command.corpora, command.prime)
-            job = Job(folder, manifest, command.seed, check_patch_values(deck.number, manifest, command.controls), options=options)
-            # At once, so that whoever asked can set the patch's controls without waiting for it to load.
-            deck.announced = manifest
-            self._queue.put(partial(deck.load, job))
-        elif isinstance(command, do.SetCorpora):
-            if deck.announced is None:
-                raise CorpusError(f"deck {deck.number + 1} is empty", hint="load a patch first")
-            # A patch without a corpus has no own one to go back to either.
-            options = check_options(f"deck {deck.number + 1}", deck.announced, command.corpora or (CorpusChoice(OWN_CORPUS),))
-            self._queue.put(partial(deck.set_corpora, options.corpora if command.corpora else ()))
-        elif isinstance(command, do.Unload):
-            self._queue.put(deck.unload)
-        elif isinstance(command, do.Reset):
-            self._queue.put(partial(deck.reset, command.seed))
-        elif isinstance(command, do.SetMode):
-            self._queue.put(partial(deck.set_mode, command.mode))
-        elif isinstance(command, do.SetLead):
-            if command.frames is not None and not 1 <= command.frames <= at.MAX_LEAD_FRAMES:
-                raise OptionError(f"deck {deck.number + 1}: lead", got=str(command.frames), allowed=f"1 to {at.MAX_LEAD_FRAMES} frames")
-            self._queue.put(partial(deck.set_lead, command.frames))
-
-    def _deck(self, number: int) -> Deck:
-        if not 0 <= number < len(self._decks):
-            raise UnknownDeckError("no deck has this number", got=str(number + 1), allowed=f"1 to {len(self._decks)}")
-        return self._decks[number]
-
-    def _set_control(self, command: do.SetControl) -> None:
-        if command.deck is None:
-            set_master(self.block.floats, command.control, command.value)
-            return
-        deck = self._deck(command.deck)
-        control = find_control(DECK_CONTROLS, command.control)
-        if control is not None:
-            value = set_deck(self.block.floats, deck.number, control, command.value)
-            if control.id == "freeze":
-                self._queue.put(partial(deck.set_freeze, value))
-            return
-        manifest = deck.announced
-        if manifest is None:
-            hint = "load a patch first"
-            raise UnknownControlError(f"deck {deck.number + 1} is empty", got=command.control, allowed=ids(DECK_CONTROLS), hint=hint)
-        values = check_patch_values(deck.number, manifest, [(command.control, command.value)])
-        self._queue.put(partial(deck.set_value, command.control, values[command.control]))
+        if self._dispatch is None:
+            raise EngineError("the engine has not been started", hint="call start() first")
+        return self._dispatch.run(command)
 
     # --- the second door ----------------------------------------------------------------------------------------------------
 
@@ -231,7 +199,7 @@ class Engine:
             limited_frames=int(words[at.W_LIMITED]),
             silent=float(floats[at.F_RUN_NOW]) == 0.0,
             spare_ready=self._pool.ready if self._pool else False,
-            decks=tuple(deck.snapshot(output.latency_s if output else 0.0) for deck in self._decks),
+            decks=tuple(self._deck_snapshot(deck, output.latency_s if output else 0.0) for deck in self._decks),
             input_name=output.input_name if output else "",
             input_peak_db=decibels(float(floats[at.F_INPUT_PEAK])),
             input_rms_db=decibels(math.sqrt(float(floats[at.F_INPUT_SQUARE]))),
@@ -241,7 +209,13 @@ class Engine:
             input_latency_ms=1000.0 * max(output.input_latency_s, block_frames / rate) if output and output.input_name else 0.0,
             input_overflows=int(words[at.W_INPUT_OVERFLOWS]),
             input_nonfinite=int(words[at.W_INPUT_NONFINITE]),
+            master=tuple(self._dispatch.master.values()) if self._dispatch else (),
+            panicked=int(words[at.W_GATE]) == 0,
         )
+
+    def _deck_snapshot(self, deck: Deck, latency_s: float) -> DeckSnapshot:
+        stage = tuple(self._dispatch.stage[deck.number].values()) if self._dispatch else ()
+        return replace(deck.snapshot(latency_s), stage=stage)
 
     # --- the engine's thread ------------------------------------------------------------------------------------------------
 
@@ -262,6 +236,8 @@ class Engine:
         words = self.block.words
         if not self.audio_priority and words[at.W_THREAD_ID] != 0:
             self.audio_priority = raise_audio_thread(int(words[at.W_THREAD_ID]))
+        if self._journal is not None:
+            self._journal.collect()
         self._watch_device()
         block_frames = int(words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
         for deck in self._decks:
@@ -310,8 +286,8 @@ class Engine:
             time.sleep(POLL_S)
         return False
 
-    def close(self) -> None:
-        """Fade out, stop the device, end the processes, remove the shared block."""
+    def fade_out(self) -> None:
+        """Fade to silence and wait until it has left the device. What records what is heard ends after this and before `close`."""
         if self._block is None:
             return
         self._block.words[at.W_RUN] = 0
@@ -321,6 +297,12 @@ class Engine:
         if self._output is not None:
             # What is faded out has still to get through the device.
             time.sleep(min(self._output.latency_s, FADE_OUT_LIMIT_S))
+
+    def close(self) -> None:
+        """Fade out, stop the device, end the processes, remove the shared block."""
+        if self._block is None:
+            return
+        self.fade_out()
         self._release()
 
     def _release(self) -> None:
@@ -337,6 +319,9 @@ class Engine:
             deck.close()
         if self._pool is not None:
             self._pool.close()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
         if self._block is not None:
             self._block.close()
             self._block = None

@@ -20,6 +20,7 @@
         ├── OptionError           an option out of range
         ├── CorpusError           a corpus or prime that this deck cannot be given
         ├── ClipError             a sound file to be heard (prime, input) that cannot be
+        ├── PerformanceError      a performance that cannot be written, read or repeated
         └── RackError             a rack file that cannot be read
 """
 
@@ -124,3 +125,7 @@ class ClipError(UsageError):
 
 class RackError(UsageError):
     """A rack file cannot be read."""
+
+
+class PerformanceError(UsageError):
+    """A performance cannot be written, read or played again to the same samples."""

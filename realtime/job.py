@@ -12,7 +12,7 @@ from realtime.worker import Worker
 class Job:
     """A patch to be played and everything that was set for it since, so that it can be played again.
 
-    `seed` None keeps the deck's. `crashes` are the times its processes were lost, in monotonic seconds.
+    `seed` None keeps the deck's. `crashes` are the times its processes were lost, in monotonic seconds. `number` counts what was asked for.
     """
 
     folder: Path
@@ -22,14 +22,16 @@ class Job:
     mode: int | None = None
     crashes: list[float] = field(default_factory=list)
     options: VoiceOptions = field(default_factory=VoiceOptions)
+    number: int = 0
 
     def index(self, control_id: str) -> int | None:
         """Place of a control in the manifest, None if the patch has no such control."""
         return next((i for i, c in enumerate(self.manifest.controls) if c.id == control_id), None)
 
-    def with_corpora(self, corpora: tuple[CorpusChoice, ...]) -> "Job":
+    def with_corpora(self, corpora: tuple[CorpusChoice, ...], number: int) -> "Job":
         """The same with other corpora, as a job of its own: what becomes of it does not touch this one."""
-        return replace(self, values=dict(self.values), crashes=[], options=replace(self.options, corpora=corpora))
+        options = replace(self.options, corpora=corpora)
+        return replace(self, values=dict(self.values), crashes=[], options=options, number=number)
 
 
 @dataclass

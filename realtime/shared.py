@@ -86,14 +86,19 @@ class SharedBlock:
         words[at.W_SAMPLE_RATE_HZ] = sample_rate_hz
         words[at.W_FADE_FRAMES] = round(PATCH_FADE_S * sample_rate_hz)
         words[at.W_RAMP_FRAMES] = round(GAIN_RAMP_S * sample_rate_hz)
-        words[at.W_RUN] = 1
+        words[at.W_RUN] = words[at.W_RUN_SET] = 1
+        words[at.W_GATE] = words[at.W_GATE_SET] = 1
+        floats[at.F_GATE_NOW] = 1.0
         floats[at.F_MASTER_GAIN] = 1.0
         floats[at.F_INPUT_GAIN] = floats[at.F_INPUT_NOW] = 1.0
+        for cells in (at.F_MASTER_SEEN, at.F_MASTER_SET):
+            floats[cells : cells + 2] = 1.0
         floats[at.F_INPUT_OPEN] = floats[at.F_INPUT_OPEN_NOW] = 1.0
         for deck in range(at.MAX_DECKS):
-            words[at.deck_words(deck) + at.D_ACTIVE] = -1
+            words[at.deck_words(deck) + at.D_ACTIVE] = words[at.deck_words(deck) + at.D_ACTIVE_SET] = -1
             words[at.deck_words(deck) + at.D_LEAD_FRAMES] = 1
-            floats[at.deck_floats(deck) + at.DF_GAIN] = 1.0
+            for gain in (at.DF_GAIN, at.DF_SEEN + at.DF_GAIN, at.DF_SET + at.DF_GAIN):
+                floats[at.deck_floats(deck) + gain] = 1.0
         words[at.W_VERSION] = at.VERSION
         words[at.W_MAGIC] = at.MAGIC
 

@@ -1,6 +1,9 @@
 """What the engine shows: the second of its two doors. Plain data, taken from the shared block at the reader's own rate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from patches.manifest import Manifest
+from realtime.voices.voice import VoiceOptions
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,23 @@ class DeckSnapshot:
     """What the voice said lately: nothing is wrong, but the performer should know."""
     corpora: tuple[str, ...] = ()
     """Folders of the corpora that play; none: the patch's own."""
+    manifest: Manifest | None = None
+    """Of the patch that was last asked for; None in an empty deck."""
+    values: tuple[float, ...] = ()
+    """Its controls, in the manifest's order, as they were set."""
+    stage: tuple[float, ...] = ()
+    """The controls every deck has, in the order of `realtime.controls.DECK_CONTROLS`; gains in dB."""
+    seed: int = 0
+    folder: str = ""
+    """Of the patch, where it is none of the library's."""
+    options: VoiceOptions = field(default_factory=VoiceOptions)
+    """Corpora and prime it was last asked to play with."""
+    lead_asked: int | None = None
+    """Lead somebody fixed; None: chosen from the step time."""
+    playing: int = 0
+    """Number of the load that is heard (loads and changes of corpus are counted from 1); 0 none."""
+    coming: tuple[int, ...] = ()
+    """Numbers of the loads on their way."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,10 @@ class Snapshot:
     input_latency_ms: float = 0.0
     input_overflows: int = 0
     input_nonfinite: int = 0
+    master: tuple[float, ...] = ()
+    """The master's controls, in the order of `realtime.controls.MASTER_CONTROLS`; gains in dB."""
+    panicked: bool = False
+    """Silent by a panic, until it is taken back."""
 
     @property
     def underruns(self) -> int:

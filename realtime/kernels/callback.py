@@ -12,6 +12,7 @@ from realtime.kernels.atomics import address_of, as_float_pointer, load_acquire
 from realtime.kernels.clock import now_ns, sleep_us, thread_id
 from realtime.kernels.input import hear
 from realtime.kernels.mixer import mix
+from realtime.kernels.stage_clock import place_clock
 from realtime.kernels.views import FLOATS, WORDS, Floats, Words
 
 _INPUT_OVERFLOW = 0x2  # paInputOverflow, portaudio.h
@@ -27,6 +28,7 @@ def timed_mix(words: Words, floats: Floats, source: Floats, out: Floats) -> None
     started = now_ns(clock)
     if words[at.W_THREAD_ID] == 0:
         words[at.W_THREAD_ID] = thread_id()
+    place_clock(words, started, out.shape[0])
     mix(words, floats, out)
     hear(words, floats, source, out)
     duration = now_ns(clock) - started

@@ -11,7 +11,9 @@ from numba import njit
 
 from realtime.kernels import layout as at
 from realtime.kernels.atomics import fence_acquire, load_acquire, store_release
-from realtime.kernels.mixer import LOUDEST, METER_S, SILENCE, ramp
+from realtime.kernels.deck_mixer import LOUDEST, SILENCE, ramp
+from realtime.kernels.mixer import METER_S
+from realtime.kernels.targets import take_cell
 from realtime.kernels.views import FLOATS, WORDS, Floats, Words
 
 KEPT_FRAMES = at.INPUT_FRAMES - 2 * at.PIECE_FRAMES
@@ -47,7 +49,8 @@ def hear(words: Words, floats: Floats, source: Floats, out: Floats) -> None:
     step = np.float32(1.0 / max(words[at.W_RAMP_FRAMES], 1))
     meter = np.float32(1.0 - math.exp(-1.0 / (METER_S * rate)))
     share = np.float32(1.0 / channels)
-    gain_target = floats[at.F_INPUT_GAIN]
+    take_cell(floats, at.F_INPUT_GAIN, at.F_MASTER_SEEN + 1, at.F_MASTER_SET + 1)
+    gain_target = floats[at.F_MASTER_SET + 1]
     open_target = floats[at.F_INPUT_OPEN]
     gain = floats[at.F_INPUT_NOW]
     opened = floats[at.F_INPUT_OPEN_NOW]

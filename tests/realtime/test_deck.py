@@ -10,7 +10,9 @@ import pytest
 from patches.manifest import Audio
 from realtime.deck import NOTE_S, Deck
 from realtime.job import Job
+from realtime.journal import Journal
 from realtime.kernels import layout as at
+from realtime.kernels.deck_controls import take_controls
 from realtime.kernels.mixer import mix
 from realtime.shared import SharedBlock
 from realtime.voices.voice import CorpusChoice, VoiceOptions
@@ -205,3 +207,61 @@ def test_a_note_is_shown_for_a_while_and_changes_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr("realtime.deck.time.monotonic", lambda: now + NOTE_S + 1.0)
     stage.deck.poll(64)
     assert stage.deck.snapshot(0.0).note == ""
+
+
+def in_force(stage: Stage, ring: int, control_id: str) -> float:
+    """The value of a control that the next step of the process on a ring would heed at frame 1000."""
+    words, state = at.ring_words(0, ring), at.ring_floats(0, ring)
+    index = [control.id for control in PATCH.controls].index(control_id)
+    steps = int(stage.block.words[words + at.R_STEPS])
+    take_controls(stage.block.words, stage.block.floats, words, state, len(PATCH.controls), 1_000, steps, False)
+    stage.block.words[words + at.R_STEPS] += 1
+    return float(stage.block.floats[state + at.RF_SET + index])
+
+
+def test_a_scheduled_value_reaches_what_is_heard_and_what_is_coming() -> None:
+    stage = Stage()
+    stage.load(job())
+    heard = stage.told["ring"]
+    stage.deck.load(job())
+    stage.poll()
+    coming = stage.told["ring"]
+    assert coming != heard
+    assert [in_force(stage, ring, "density") for ring in (heard, coming)] == [20.0, 20.0]
+    assert stage.deck.schedule_value(1_000, "density", 5.0)
+    assert stage.deck.schedule_value(1_001, "density", 6.0)
+    assert [in_force(stage, ring, "density") for ring in (heard, coming)] == [5.0, 5.0]
+    # The deck's own books are of those who ask.
+    assert stage.deck.values()[1][[control.id for control in PATCH.controls].index("density")] == 20.0
+    stage.deck.note_value("density", 5.0)
+    assert stage.deck.values()[1][[control.id for control in PATCH.controls].index("density")] == 5.0
+    # A hand that sets what the host's cell has had all along.
+    stage.deck.set_value("density", 20.0)
+    assert [in_force(stage, ring, "density") for ring in (heard, coming)] == [20.0, 20.0]
+
+
+def test_too_many_scheduled_values_are_refused_and_a_control_it_has_not_is_none() -> None:
+    stage = Stage()
+    stage.load(job())
+    assert stage.deck.schedule_value(1_000, "nothing", 1.0)
+    assert [stage.deck.schedule_value(9_000, "density", 5.0) for _ in range(at.RING_SCHEDULE_SLOTS + 1)].count(False) == 1
+
+
+def test_the_journal_is_told_of_every_take() -> None:
+    stage = Stage()
+    journal = Journal(stage.block)
+    stage.deck = Deck(0, stage.block, stage, 5, journal)  # type: ignore[arg-type]
+    stage.load(job(corpora=GLASS))
+    stage.load(job())
+    stage.last.kill()
+    stage.poll()
+    stage.come_up()
+    takes = journal.copy().takes
+    assert [(take.load, take.ring, take.slug, take.seed) for take in takes] == [
+        (1, 0, PATCH.slug, 9),
+        (2, 1, PATCH.slug, 9),
+        (3, 0, PATCH.slug, 9),
+    ]
+    assert takes[0].options["corpora"] == GLASS_JSON
+    assert takes[0].controls == tuple(control.id for control in PATCH.controls)
+    journal.close()

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from patches.reader import read_manifest
 from realtime import deck_process
 from realtime.deck_process import NOTE_CHARACTERS, NOTE_S, DeckProcess
+from realtime.job import Job
+from realtime.journal import Journal
 from realtime.kernels import layout as at
 from realtime.kernels.input import hear
 from realtime.kernels.ring import fill
@@ -158,3 +161,50 @@ def test_notes_are_passed_on_once_and_not_too_often(
     voice.waiting = ["three"]  # type: ignore[attr-defined]
     turned.step()
     assert turned.events() == []
+
+
+def test_every_step_notes_what_it_heeded(turned: Turned, patch_folder: Path) -> None:
+    journal = Journal(turned.block)
+    folder = patch_folder / "tiny"
+    journal.begin_load(0, 0, 3, Job(folder, read_manifest(folder), 1))
+    turned.load(folder)
+    controls = turned.block.controls(0, 0)
+    controls[:] = 0.5
+    turned.step()
+    controls[2] = 0.75
+    turned.process._reset({"seed": 4})
+    turned.process._reset({"seed": 5})
+    turned.play_in(np.full(HOP, 0.5))
+    turned.step()
+    turned.play_in(np.full(HOP, 0.5))
+    turned.block.floats[at.ring_floats(0, 0) + at.RF_FREEZE] = 1.0
+    turned.step()
+    entries = [e for e in journal.copy().entries if e["source"] == 0]
+    noted = [(int(e["when"]), int(e["what"]), float(e["value"]), int(e["number"])) for e in entries]
+    count = len(journal.copy().takes[0].controls)
+    assert noted[:count] == [(0, index, 0.5, 0) for index in range(count)]
+    assert noted[count:] == [
+        (0, at.J_FREEZE, 0.0, 0),
+        (1, 2, 0.75, 0),
+        (1, at.J_HEARD, 0.0, 0),
+        (1, at.J_RESET, 0.0, 5),
+        (2, at.J_FREEZE, 1.0, 0),
+    ]
+    journal.close()
+
+
+def test_a_pinned_mode_is_noted_with_the_step_it_begins_with(
+    echo: type[Echo], turned: Turned, patch_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo, "modes", ("full", "small"))
+    journal = Journal(turned.block)
+    folder = patch_folder / "tiny"
+    journal.begin_load(0, 0, 3, Job(folder, read_manifest(folder), 1))
+    turned.load(folder)
+    turned.step()
+    turned.process._pin_mode({"mode": 1})
+    turned.step()
+    turned.step()
+    modes = [(int(e["when"]), int(e["number"])) for e in journal.copy().entries if e["what"] == at.J_MODE]
+    assert modes == [(2, 1)]
+    journal.close()

@@ -10,8 +10,9 @@ from realtime.controls import linear_gain
 from realtime.kernels import callback, mixer, ring
 from realtime.kernels import layout as at
 from realtime.kernels.limiter import CEILING, KNEE, soft_gain
+from realtime.schedule import MixerSchedule
 from realtime.shared import SharedBlock
-from realtime.tap import Tap
+from realtime.tap import Tap, start_all
 
 RATE_HZ = 48_000
 ROUNDING = 1.0 + 2e-7
@@ -245,6 +246,11 @@ def test_no_allocation() -> None:
     pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
     block = stage.block.words.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
     call(None, pointer, 128, None, 0, block)
+    # With everything on that can be: taps, a full schedule, changes for the journal.
+    start_all(stage.block, 2)
+    schedule = MixerSchedule(stage.block)
+    for n in range(at.SCHEDULE_SLOTS):
+        schedule.push(25 * (n * 7919 % at.SCHEDULE_SLOTS), at.deck_floats(n % 2) + at.DF_GAIN, n / at.SCHEDULE_SLOTS)
     before = rtsys.get_allocation_stats()
     tracemalloc.start()
     tracemalloc.reset_peak()

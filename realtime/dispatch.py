@@ -1,0 +1,201 @@
+"""What each command does to decks and shared block, as a table. It knows no device; what only the engine's thread may do it queues."""
+
+import queue
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+
+from patches.library import find as find_patch
+from patches.reader import read_manifest
+from realtime import commands as do
+from realtime.controls import (
+    DECK_CONTROLS,
+    MASTER_CONTROLS,
+    StageControl,
+    check_patch_values,
+    check_range,
+    find,
+    ids,
+    stored,
+)
+from realtime.corpora import check_options
+from realtime.deck import Deck
+from realtime.errors import CorpusError, EngineError, OptionError, UnknownControlError, UnknownDeckError
+from realtime.job import Job
+from realtime.kernels import layout as at
+from realtime.schedule import MixerSchedule
+from realtime.shared import SharedBlock
+from realtime.voices.voice import OWN_CORPUS, CorpusChoice
+
+Waiting = queue.SimpleQueue[Callable[[], None]]
+"""What the engine's thread is to do, in order."""
+
+
+class Dispatch:
+    """Carries out commands.
+
+    Parameters
+    ----------
+    block : SharedBlock
+    decks : sequence of Deck
+    waiting : queue
+        Takes what only the engine's thread may do.
+
+    Thread
+    ------
+    Any. Values go to the shared block at once, everything else into the queue.
+    """
+
+    def __init__(self, block: SharedBlock, decks: Sequence[Deck], waiting: Waiting) -> None:
+        self._block = block
+        self._decks = decks
+        self._waiting = waiting
+        self._numbers = count(1)
+        self._mixer = MixerSchedule(block)
+        self.master = {control.id: control.default for control in MASTER_CONTROLS}
+        self.stage = [{control.id: control.default for control in DECK_CONTROLS} for _ in decks]
+        self._table: dict[type, Callable[..., int | None]] = {
+            do.SetControl: self._set_control,
+            do.ScheduleControl: self._schedule_control,
+            do.SettleControl: self._settle_control,
+            do.Load: self._load,
+            do.SetCorpora: self._set_corpora,
+            do.Unload: self._unload,
+            do.Reset: self._reset,
+            do.SetMode: self._set_mode,
+            do.SetLead: self._set_lead,
+            do.Panic: self._panic,
+        }
+
+    def run(self, command: do.Command) -> int:
+        """Carry out a command; returns the number of the load it begins, 0 where it is none. Errors as in `Engine.send`."""
+        return self._table[type(command)](command) or 0
+
+    # --- values ---------------------------------------------------------------------------------------------------------------
+
+    def _set_control(self, command: do.SetControl) -> None:
+        control = self._find_stage(command)
+        if control is None:
+            assert command.deck is not None  # a master control that is not found is refused above
+            deck = self._deck(command.deck)
+            deck.set_value(command.control, self._check_patch_value(deck, command))
+            return
+        checked = check_range(_where(command), command.value, control.minimum, control.maximum)
+        position = self._position(command.deck, control)
+        if position >= 0:
+            # By way of the schedule, so that a hand wins over what was scheduled, also with the very value that was there before.
+            self._mixer.set(position, stored(control, checked))
+        self._note_stage(command.deck, control, checked)
+        if control.id == "freeze" and command.deck is not None:
+            self._decks[command.deck].set_freeze(checked)
+
+    def _schedule_control(self, command: do.ScheduleControl) -> None:
+        control = self._find_stage(command)
+        if control is None:
+            assert command.deck is not None  # as in _set_control
+            deck = self._deck(command.deck)
+            room = deck.schedule_value(command.frame, command.control, self._check_patch_value(deck, command))
+        else:
+            checked = check_range(_where(command), command.value, control.minimum, control.maximum)
+            position = self._position(command.deck, control)
+            # A freeze has no place that the callback reads: it is done when its time has come, by SettleControl.
+            room = position < 0 or self._mixer.push(command.frame, position, stored(control, checked))
+        if not room:
+            raise EngineError("too many changes wait for their time", got=_where(command), hint="send fewer, or send them later")
+
+    def _settle_control(self, command: do.SettleControl) -> None:
+        """Only the books: the sound changed at its frame, and something later may be in force by now."""
+        control = self._find_stage(command)
+        if control is None:
+            assert command.deck is not None  # as in _set_control
+            deck = self._deck(command.deck)
+            deck.note_value(command.control, self._check_patch_value(deck, command))
+            return
+        checked = check_range(_where(command), command.value, control.minimum, control.maximum)
+        self._note_stage(command.deck, control, checked)
+        if control.id == "freeze" and command.deck is not None:
+            self._decks[command.deck].set_freeze(checked)
+
+    def _note_stage(self, deck: int | None, control: StageControl, value: float) -> None:
+        books = self.master if deck is None else self.stage[deck]
+        books[control.id] = value
+
+    def _find_stage(self, command: do.SetControl | do.ScheduleControl | do.SettleControl) -> StageControl | None:
+        """The control of the master or of every deck that is meant; None where it is a patch's own."""
+        if command.deck is None:
+            control = find(MASTER_CONTROLS, command.control)
+            if control is None:
+                raise UnknownControlError("the master has no such control", got=command.control, allowed=ids(MASTER_CONTROLS))
+            return control
+        self._deck(command.deck)
+        return find(DECK_CONTROLS, command.control)
+
+    def _position(self, deck: int | None, control: StageControl) -> int:
+        if control.position < 0 or deck is None:
+            return control.position
+        return at.deck_floats(deck) + control.position
+
+    def _check_patch_value(self, deck: Deck, command: do.SetControl | do.ScheduleControl | do.SettleControl) -> float:
+        manifest = deck.announced
+        if manifest is None:
+            hint = "load a patch first"
+            raise UnknownControlError(f"deck {deck.number + 1} is empty", got=command.control, allowed=ids(DECK_CONTROLS), hint=hint)
+        return check_patch_values(deck.number, manifest, [(command.control, command.value)])[command.control]
+
+    # --- decks ----------------------------------------------------------------------------------------------------------------
+
+    def _deck(self, number: int) -> Deck:
+        if not 0 <= number < len(self._decks):
+            raise UnknownDeckError("no deck has this number", got=str(number + 1), allowed=f"1 to {len(self._decks)}")
+        return self._decks[number]
+
+    def _load(self, command: do.Load) -> int:
+        deck = self._deck(command.deck)
+        folder = find_patch(command.patch)
+        manifest = read_manifest(folder)
+        options = check_options(f"deck {deck.number + 1}", manifest, command.corpora, command.prime)
+        values = check_patch_values(deck.number, manifest, command.controls)
+        job = Job(folder, manifest, command.seed, values, options=options, number=next(self._numbers))
+        # At once, so that whoever asked can set the patch's controls without waiting for it to load.
+        deck.ask(job)
+        self._waiting.put(partial(deck.load, job))
+        return job.number
+
+    def _set_corpora(self, command: do.SetCorpora) -> int:
+        deck = self._deck(command.deck)
+        if deck.announced is None:
+            raise CorpusError(f"deck {deck.number + 1} is empty", hint="load a patch first")
+        # A patch without a corpus has no own one to go back to either.
+        options = check_options(f"deck {deck.number + 1}", deck.announced, command.corpora or (CorpusChoice(OWN_CORPUS),))
+        number = next(self._numbers)
+        self._waiting.put(partial(deck.set_corpora, options.corpora if command.corpora else (), number))
+        return number
+
+    def _unload(self, command: do.Unload) -> None:
+        self._waiting.put(self._deck(command.deck).unload)
+
+    def _reset(self, command: do.Reset) -> None:
+        self._waiting.put(partial(self._deck(command.deck).reset, command.seed))
+
+    def _set_mode(self, command: do.SetMode) -> None:
+        self._waiting.put(partial(self._deck(command.deck).set_mode, command.mode))
+
+    def _set_lead(self, command: do.SetLead) -> None:
+        deck = self._deck(command.deck)
+        if command.frames is not None and not 1 <= command.frames <= at.MAX_LEAD_FRAMES:
+            raise OptionError(f"deck {deck.number + 1}: lead", got=str(command.frames), allowed=f"1 to {at.MAX_LEAD_FRAMES} frames")
+        self._waiting.put(partial(deck.set_lead, command.frames))
+
+    def _panic(self, command: do.Panic) -> None:
+        self._block.words[at.W_GATE] = 0 if command.on else 1
+        if not command.on:
+            return
+        for deck in self._decks:
+            self.stage[deck.number]["freeze"] = 0.0
+            deck.set_freeze(0.0)
+            # Heard a lead later, long after the gate has closed.
+            self._waiting.put(partial(deck.reset, None))
+
+
+def _where(command: do.SetControl | do.ScheduleControl | do.SettleControl) -> str:
+    return f"master.{command.control}" if command.deck is None else f"deck {command.deck + 1}.{command.control}"
