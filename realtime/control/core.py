@@ -1,0 +1,314 @@
+"""The control core: one namespace, one way to ask, one place to hear what changed. It knows the engine's two doors, no socket and no port.
+
+Values go through at once; what loads a patch is done by one clerk, in order with the values that follow it; what writes a file is done by
+another, which holds up nobody.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from patches.errors import PatchError
+from realtime import commands as do
+from realtime.control.address import Address, Value, take_arguments
+from realtime.control.clerk import Clerk
+from realtime.control.conductor import AHEAD_S, Clock, Conductor, Ticker
+from realtime.control.event_log import EventLog
+from realtime.control.hands import BY_ITSELF, Hands, key
+from realtime.control.mirror import Mirror
+from realtime.control.namespace import Spot
+from realtime.control.outcome import Origin, Outcome
+from realtime.control.pending import Pending
+from realtime.control.table import BY_PATH
+from realtime.errors import StageError
+from realtime.snapshot import Snapshot
+
+CLOSE_LIMIT_S = 2.0
+MOST_IN_BUNDLE = 4096
+
+Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | None"]
+"""Serves a row: returns what `/done` or the answer says, or the number of the load that has to sound first. Raises named errors."""
+
+
+class Stage(Protocol):
+    """The engine's two doors."""
+
+    def send(self, command: do.Command) -> int:
+        """Ask for something."""
+
+    def snapshot(self) -> Snapshot:
+        """The stage now."""
+
+
+class ControlCore:
+    """The namespace in action.
+
+    Parameters
+    ----------
+    stage : Stage
+    clock : Clock
+    log : EventLog
+
+    Thread
+    ------
+    Any. `start` and `close` from one.
+    """
+
+    def __init__(self, stage: Stage, clock: Clock, log: EventLog) -> None:
+        self.log = log
+        self.stage = stage
+        self.hands = Hands()
+        """What was set by hand, which morphs and automation then leave alone."""
+        self.sample_rate_hz = stage.snapshot().sample_rate_hz
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._mirror = Mirror(stage)
+        self._handlers: dict[str, tuple[Handler, bool]] = {}
+        self._loads = Clerk("clerk of decks")
+        self._files = Clerk("clerk of files")
+        self.conductor = Conductor(clock, self.sample_rate_hz, lambda text: log.say("engine", text))
+        self.pending = Pending(stage, lambda: self._loads.idle and self._files.idle)
+        self._handed: dict[Spot, int] = {}
+        """Frame of the last value that automation has handed on, where it is."""
+        self._tickers: list[Ticker] = []
+        self.tick(self.pending)
+
+    def start(self) -> None:
+        """Start the clerks and the conductor."""
+        for part in (self._loads, self._files, self.conductor):
+            part.start()
+
+    def drain(self) -> None:
+        """Do what waits for the clerks in the calling thread, where they have not been started."""
+        for clerk in (self._loads, self._files):
+            clerk.drain()
+
+    def close(self) -> None:
+        """Finish what was asked for, for a little while, and end."""
+        for part in (self.conductor, self._loads, self._files):
+            part.close(CLOSE_LIMIT_S)
+
+    # --- what there is ----------------------------------------------------------------------------------------------------
+
+    def addresses(self) -> Mapping[str, Address]:
+        """Every address there is now, by path. Another mapping whenever a patch changed it."""
+        self._mirror.refresh()
+        return self._mirror.namespace.addresses
+
+    @property
+    def edition(self) -> int:
+        """Grows by one whenever `addresses` changed."""
+        self._mirror.refresh()
+        return self._mirror.edition
+
+    def spot(self, path: str) -> Spot | None:
+        """Where the value of an address is."""
+        return self._mirror.namespace.spots.get(path)
+
+    def deck_of(self, path: str) -> int:
+        """The deck an address belongs to, from 0.
+
+        Raises
+        ------
+        KeyError — it belongs to none.
+        """
+        return self._mirror.namespace.decks[path]
+
+    def read(self, path: str) -> tuple[Value, ...] | None:
+        """The present values of a value or a query; None where there are none."""
+        address = self._mirror.namespace.addresses.get(path)
+        if address is None:
+            return None
+        if address.kind == "value":
+            return self._mirror.read(path)
+        served = self._handlers.get(address.row)
+        if address.kind != "query" or served is None:
+            return None
+        with suppress(StageError, PatchError):
+            answer = served[0](address, (), Origin("command line"))
+            return answer if isinstance(answer, tuple) else ()
+        return None
+
+    def changes(self, since: int) -> tuple[int, dict[str, tuple[Value, ...]]]:
+        """Values that changed after cursor `since` (0: all there are), and the cursor to ask with next. The latest wins."""
+        return self._mirror.changes(since)
+
+    # --- who serves what ----------------------------------------------------------------------------------------------------
+
+    def serve(self, row_path: str, handler: Handler, *, slow: bool = False) -> None:
+        """Have a row's commands or queries served; `slow` ones touch files and are done aside, in their own order."""
+        assert row_path in BY_PATH, f"no row {row_path} in the table"
+        self._handlers[row_path] = (handler, slow)
+
+    def serves(self, row_path: str) -> bool:
+        """Whether somebody serves a row."""
+        return row_path in self._handlers
+
+    def hold(self, row_path: str, get: Callable[[], Value], put: Callable[[Value], None]) -> None:
+        """Have a value of the table's place `own` kept by `get` and `put`; `put` may raise StageError."""
+        assert row_path in BY_PATH, f"no row {row_path} in the table"
+        self._mirror.hold(row_path, get, put)
+
+    def tick(self, ticker: Ticker) -> None:
+        """Have a ticker called by the conductor. One with a method `panic()` has that called in a panic."""
+        self._tickers.append(ticker)
+        self.conductor.add(ticker)
+
+    def wake(self) -> None:
+        """Have every ticker called soon."""
+        self.conductor.wake()
+
+    # --- asking -------------------------------------------------------------------------------------------------------------
+
+    def request(self, path: str, arguments: Sequence[Value], origin: Origin) -> None:
+        """Ask for something; what comes of it is told to `origin`, now or later. Never raises.
+
+        A value is told of only when it was refused or clipped. What is asked for after a load is done after it.
+        """
+        with self._lock:
+            address = self._mirror.namespace.addresses.get(path)
+            served = self._handlers.get(address.row) if address is not None else None
+            if served is not None and served[1]:
+                clerk = self._files
+            elif self._loads.inside or (self._loads.idle and not _loads_patch(path)):
+                self._run(path, arguments, origin)
+                return
+            else:
+                clerk = self._loads
+            if not clerk.do(lambda: self._run(path, arguments, origin)):
+                origin.tell(Outcome(path, "failed", tuple(arguments), "too much is waiting to be done; send less"))
+
+    def schedule(self, frame: int, messages: Sequence[tuple[str, Sequence[Value]]], origin: Origin) -> bool:
+        """Ask for messages together at a frame of the stage clock; late ones at once. False, and told, where too many wait."""
+        if frame <= self._clock.now():
+            for path, arguments in messages:
+                self.request(path, arguments, origin)
+            return True
+        ahead = frame - round(AHEAD_S * self.sample_rate_hz)
+        handed: set[int] = set()
+        mark = self.hands.mark
+        taken = len(messages) <= MOST_IN_BUNDLE and self.conductor.at(ahead, lambda: self._hand_over(frame, messages, handed, origin, mark))
+        taken = taken and self.conductor.at(frame, lambda: self._settle(messages, handed, origin, mark))
+        if not taken:
+            for path, arguments in messages:
+                origin.tell(Outcome(path, "failed", tuple(arguments), "too much is scheduled already; send it later"))
+        return taken
+
+    def sync(self, then: Callable[[], None]) -> None:
+        """Call `then` once everything asked for before is done."""
+        self.pending.sync(then)
+        self.conductor.wake()
+
+    def frame_now(self) -> int:
+        """The stage clock, in frames since the stream opened."""
+        return self._clock.now()
+
+    def frame_at(self, unix_s: float) -> int:
+        """The frame that sounds at a wall-clock time."""
+        return self._clock.at_unix_s(unix_s)
+
+    def panic(self, on: bool) -> None:
+        """Silence everything and stop what goes on in time, or open the sound again."""
+        self.stage.send(do.Panic(on))
+        if not on:
+            return
+        self.conductor.clear()
+        for ticker in self._tickers:
+            stop = getattr(ticker, "panic", None)
+            if stop is not None:
+                stop()
+
+    def resume(self) -> None:
+        """Open the sound again after a panic: something was asked for that is to be heard."""
+        if self.stage.snapshot().panicked:
+            self.panic(False)
+
+    # --- how it is done -----------------------------------------------------------------------------------------------------
+
+    def _left_to_hand(self, path: str, origin: Origin, mark: int) -> bool:
+        """Whether a hand set a value after automation had scheduled it: then it is the hand's."""
+        return origin.kind == "automation" and self.hands.touched(key(path, self.spot(path)), mark)
+
+    def _hand_over(self, frame: int, messages: Sequence[tuple[str, Sequence[Value]]], handed: set[int], origin: Origin, mark: int) -> None:
+        """Give the values among messages to the callback and the decks, a little before their time. What is wrong is told at its time."""
+        for number, (path, arguments) in enumerate(messages):
+            spot = self.spot(path)
+            if spot is None or spot.place == "own" or len(arguments) != 1 or self._left_to_hand(path, origin, mark):
+                continue
+            with suppress(StageError, ValueError):
+                (value,), clipped = take_arguments(self._mirror.namespace.addresses[path], arguments)
+                self.stage.send(do.ScheduleControl(frame, _deck_number(spot), spot.control, float(value)))
+                if not clipped:
+                    handed.add(number)
+                if origin.kind == "automation":
+                    self._handed[spot] = frame
+
+    def _settle(self, messages: Sequence[tuple[str, Sequence[Value]]], handed: set[int], origin: Origin, mark: int) -> None:
+        """Their frame has come: note the values that were handed over, ask for everything else."""
+        for number, (path, arguments) in enumerate(messages):
+            spot = self.spot(path)
+            if self._left_to_hand(path, origin, mark):
+                continue
+            if number not in handed or spot is None:
+                self.request(path, arguments, origin)
+                continue
+            with suppress(StageError):
+                self.stage.send(do.SettleControl(_deck_number(spot), spot.control, float(arguments[0])))
+
+    def _run(self, path: str, arguments: Sequence[Value], origin: Origin) -> None:
+        """Do one thing and tell what came of it."""
+        try:
+            outcome = self._do(path, arguments, origin)
+        except (StageError, PatchError, ValueError) as error:
+            outcome = Outcome(path, "failed", tuple(arguments), str(error))
+        except Exception as error:  # noqa: BLE001 - a client's message must not end the thread of a clerk, a socket or a port
+            outcome = Outcome(path, "failed", tuple(arguments), f"{type(error).__name__}: {error}")
+            self.log.say("engine", f"{path} went wrong: {outcome.why}", path)
+        if outcome is not None:
+            origin.tell(outcome)
+
+    def _do(self, path: str, arguments: Sequence[Value], origin: Origin) -> Outcome | None:
+        address = self._mirror.namespace.addresses.get(path)
+        if address is None:
+            # A patch may have gone that had it, or come.
+            self._mirror.refresh(now=True)
+            address = self._mirror.namespace.addresses.get(path)
+        if address is None:
+            return Outcome(path, "failed", tuple(arguments), "no such address now; /q/all lists all there are")
+        values, clipped = take_arguments(address, arguments)
+        if address.kind == "value":
+            if origin.kind not in BY_ITSELF:
+                self.hands.note(key(path, self.spot(path)))
+            self._mirror.write(path, values[0])
+            spot = self.spot(path)
+            if origin.kind not in BY_ITSELF and spot is not None and self._handed.get(spot, 0) > self._clock.now():
+                # What automation has handed on already is followed by the hand's value, so that the hand has the last word.
+                self.stage.send(do.ScheduleControl(self._handed[spot], _deck_number(spot), spot.control, float(values[0])))
+            return Outcome(path, "clipped", (arguments[0], values[0]), f"allowed: {address.argument.allowed}") if clipped else None
+        served = self._handlers.get(address.row)
+        if served is None:
+            return Outcome(path, "failed", tuple(arguments), "nothing serves this here")
+        done = served[0](address, values, origin)
+        if address.kind == "query":
+            return Outcome(path, "answer", done if isinstance(done, tuple) else (), reply=f"{path}.reply")
+        if clipped:
+            origin.tell(Outcome(path, "clipped", (*arguments, *values), "out of range"))
+        if isinstance(done, int):
+            self._mirror.refresh(now=True)
+            self.pending.expect(done, self.deck_of(path), lambda why: origin.tell(_ended(path, values, why)))
+            return None
+        return Outcome(path, "done", values if done is None else done)
+
+
+def _loads_patch(path: str) -> bool:
+    """Whether this asks for files of patches, which the thread of a socket or port must not wait for."""
+    return path.startswith("/deck/") and path.rpartition("/")[2] in ("load", "corpora", "next", "previous", "random", "program")
+
+
+def _deck_number(spot: Spot) -> int | None:
+    return None if spot.place == "master" else spot.deck
+
+
+def _ended(path: str, values: tuple[Value, ...], why: str) -> Outcome:
+    return Outcome(path, "failed" if why else "done", values, why)

@@ -1,0 +1,93 @@
+"""What was asked for and is not done yet: loads that are to sound, and clients that wait for all of it. It knows numbers, not patches."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from realtime.snapshot import Snapshot
+
+LOOK_FRAMES = 1_024
+"""It looks this often while something is on its way: 23 ms at 44.1 kHz."""
+
+
+class Watched(Protocol):
+    """What shows the stage."""
+
+    def snapshot(self) -> Snapshot:
+        """The stage now."""
+
+
+@dataclass(frozen=True)
+class _Load:
+    order: int
+    number: int
+    deck: int
+    ended: Callable[[str], None]
+
+
+class Pending:
+    """Loads on their way, and who waits for them. A ticker of the conductor.
+
+    Parameters
+    ----------
+    stage : Watched
+    idle : callable
+        Whether everything asked for has been begun.
+
+    Thread
+    ------
+    `expect` and `sync` from any; `tick` the conductor's.
+    """
+
+    def __init__(self, stage: Watched, idle: Callable[[], bool]) -> None:
+        self._stage = stage
+        self._idle = idle
+        self._lock = threading.Lock()
+        self._order = 0
+        self._loads: list[_Load] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
+
+    def expect(self, number: int, deck: int, ended: Callable[[str], None]) -> None:
+        """Call `ended` with "" once load `number` is heard in a deck, or with the reason why it will not be."""
+        with self._lock:
+            self._order += 1
+            self._loads.append(_Load(self._order, number, deck, ended))
+
+    def sync(self, then: Callable[[], None]) -> None:
+        """Call `then` once every load expected until now has ended, and nothing else is waiting to be done."""
+        with self._lock:
+            self._order += 1
+            self._waiting.append((self._order, then))
+
+    def tick(self, frame: int) -> int | None:
+        """Look whether anything has ended."""
+        with self._lock:
+            loads = list(self._loads)
+            waiting = bool(self._waiting)
+        if not loads and not waiting:
+            # What is expected from now on is seen with the conductor's next look round.
+            return frame + LOOK_FRAMES
+        decks = self._stage.snapshot().decks
+        ended = []
+        for load in loads:
+            deck = decks[load.deck]
+            if deck.playing == load.number:
+                ended.append((load, ""))
+            elif load.number not in deck.coming:
+                later = deck.playing > load.number or any(number > load.number for number in deck.coming)
+                ended.append((load, "another patch was asked for meanwhile" if later else deck.error or f"the deck is {deck.state}"))
+        with self._lock:
+            for load, _ in ended:
+                self._loads.remove(load)
+            oldest = min((load.order for load in self._loads), default=self._order + 1)
+            done = [then for order, then in self._waiting if order < oldest] if self._idle() else []
+            self._waiting = [(order, then) for order, then in self._waiting if order >= oldest] if done else self._waiting
+        for load, why in ended:
+            with suppress(OSError):
+                load.ended(why)
+        for then in done:
+            with suppress(OSError):
+                then()
+        return frame + LOOK_FRAMES
