@@ -1,0 +1,275 @@
+"""The mapper: events of controllers become what the control core is asked for, and values become feedback. It knows no port library."""
+
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
+from dataclasses import replace
+
+from realtime.control.address import Value
+from realtime.control.core import ControlCore
+from realtime.control.event_log import EventLog
+from realtime.control.outcome import Origin, Outcome
+from realtime.midi.event import ClockEvent, ControlEvent, Event, NoteEvent, PanicEvent, ProgramEvent, Source
+from realtime.midi.feedback import Feedback
+from realtime.midi.hand import Ask, Hand
+from realtime.midi.learn import Learn, Wish
+from realtime.midi.mapping import Binding, Mapping
+from realtime.midi.mapping_file import ready_mapping
+from realtime.midi.ports import ZoneSetting
+from realtime.midi.programs import asked_for
+from realtime.midi.routes import Route, Routes
+from realtime.midi.takeover import TakeoverMode
+
+LOOK_S = 1.0 / 30.0
+"""Time between two looks at values, for feedback: faster than an eye, slower than a five-pin wire."""
+CLOSE_LIMIT_S = 2.0
+Ports = Dictionary[str, bool]
+MAX_ORIGINS = 64
+"""Ports whose name is kept for the answers; a port that is plugged under ever new names does not fill the memory."""
+
+
+def _nothing(port: str, message: bytes) -> bool:
+    """No port is there to send to."""
+    return False
+
+
+def _unheard(zones: tuple[ZoneSetting, ...]) -> None:
+    """No port is there that could have a zone."""
+
+
+class MidiMapper:
+    """A mapping in action.
+
+    Parameters
+    ----------
+    core : ControlCore
+    log : EventLog
+    send : callable, optional
+        Sends one raw message out of the port of this name; must not raise. False: it could not.
+    ports : callable, optional
+        Names of the ports that are open now, and whether each can be sent to.
+    mapping : Mapping, optional
+        None: the ready mapping for eight knobs and eight pads.
+    clock_s : callable, optional
+        Seconds that only grow.
+    set_zones : callable, optional
+        Is told the MPE zones that a mapping names, at `start` and with every other mapping.
+
+    Thread
+    ------
+    `handle` from the midi thread; `arm`, `unlearn` and so on from any; `start` and `close` from one. Nothing is asked of the core, and
+    nothing is sent, while the mapper's own lock is held: handlers of the core take that lock while the core holds its own.
+    """
+
+    def __init__(
+        self,
+        core: ControlCore,
+        log: EventLog,
+        send: Callable[[str, bytes], bool] = _nothing,
+        ports: Callable[[], Ports] = dict,
+        mapping: Mapping | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+        set_zones: Callable[[tuple[ZoneSetting, ...]], None] = _unheard,
+    ) -> None:
+        self._core = core
+        self._log = log
+        self._send = send
+        self.ports = ports
+        self._clock_s = clock_s
+        self._set_zones = set_zones
+        self._lock = threading.RLock()
+        self._mapping = ready_mapping() if mapping is None else mapping
+        self.takeover: TakeoverMode = self._mapping.takeover
+        """What a control does that does not stand where its value stands."""
+        self._routes = Routes(Mapping(), {})
+        self._edition = -1
+        self._hand = Hand(self._value)
+        self._feedback = Feedback(self._value, core.changes)
+        self._learn = Learn()
+        self._asker = Origin("midi")
+        self._origins: dict[str, Origin] = {}
+        self._open: frozenset[str] = frozenset()
+        self._last: Event | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, name="midi feedback", daemon=True)
+
+    def start(self) -> None:
+        """Start to send feedback."""
+        self._tell_zones()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_LIMIT_S)
+
+    # --- events in ------------------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event) -> None:
+        """Do what an event of a controller asks for."""
+        if isinstance(event, ClockEvent):
+            return
+        self._last = event
+        origin = self._origin(event.source.port)
+        if isinstance(event, PanicEvent):
+            with self._lock:
+                released = self._hand.release(event.source.port)
+            for path, arguments in [*released, ("/panic", (1,))]:
+                self._core.request(path, arguments, origin)
+        elif isinstance(event, ProgramEvent):
+            self._change_program(event, origin)
+        else:
+            self._move(event, origin)
+
+    def _move(self, event: ControlEvent | NoteEvent, origin: Origin) -> None:
+        now_s = self._clock_s()
+        learned: list[tuple[Origin, Outcome]] = []
+        asks: list[Ask] = []
+        with self._lock:
+            # What is moved in order to be learned moves nothing.
+            if self._learn.wish is not None:
+                learned = self._bind(self._learn.hear(event, now_s))
+                if isinstance(event, NoteEvent) and not event.on:
+                    # A gate that a finger held when learning began closes all the same.
+                    asks = self._hand.move(event, [], self._rule)
+            elif not self._feedback.hear(event, now_s):
+                routes = self._fresh()
+                asks = self._hand.move(event, routes.of(event.source), self._rule)
+        for asker, outcome in learned:
+            asker.tell(outcome)
+        if isinstance(event, NoteEvent) and event.on and asks and all(path != "/panic" for path, _ in asks):
+            self._core.resume()
+        for path, arguments in asks:
+            self._core.request(path, arguments, origin)
+
+    def _change_program(self, event: ProgramEvent, origin: Origin) -> None:
+        scenes = [name for name in self._core.read("/scene/list") or () if isinstance(name, str)]
+        asked = asked_for(event, self._mapping.programs, self._core.addresses(), scenes)
+        if isinstance(asked, str):
+            self._log.say("midi", asked)
+            return
+        self._core.request(*asked, origin)
+
+    # --- what the mapping is --------------------------------------------------------------------------------------------------
+
+    @property
+    def mapping(self) -> Mapping:
+        """The mapping now, with what was learned."""
+        return replace(self._mapping, takeover=self.takeover)
+
+    @property
+    def last(self) -> Event | None:
+        """The last event that was no clock."""
+        return self._last
+
+    def use(self, mapping: Mapping) -> None:
+        """Take another mapping. Every control has to be picked up again."""
+        with self._lock:
+            self._mapping, self.takeover = mapping, mapping.takeover
+            self._hand.forget()
+        self._tell_zones()
+
+    def arm(self, wish: Wish, asker: Origin) -> None:
+        """Learn: the next control that is moved drives the address wished for; `asker` is told which that is."""
+        with self._lock:
+            self._learn.arm(wish, self._clock_s())
+            self._asker = asker
+
+    def cancel(self) -> Wish | None:
+        """Stop to learn; the wish that waited, if one did."""
+        with self._lock:
+            return self._learn.cancel()
+
+    def unlearn(self, path: str) -> list[Binding]:
+        """Take every control off an address; what was taken off."""
+        with self._lock:
+            awake = [route.binding for route in self._fresh().by_path.get(path, [])]
+            gone = [binding for binding in self._mapping.bindings if binding.address == path or binding in awake]
+            self._mapping = self._mapping.with_bindings(binding for binding in self._mapping.bindings if binding not in gone)
+            return gone
+
+    def table(self) -> list[tuple[Binding, str]]:
+        """Every binding and the address it moves now, empty while it sleeps."""
+        with self._lock:
+            paths = {id(route.binding): path for path, routes in self._fresh().by_path.items() for route in routes}
+            return [(binding, paths.get(id(binding), "")) for binding in self._mapping.bindings]
+
+    def waiting(self) -> list[tuple[Source, str, float]]:
+        """Controls that were moved in vain: each with its address and how far it has to go to pick the value up, -1 to 1."""
+        with self._lock:
+            return [(source, path, way) for (source, path), way in self._hand.waits.items()]
+
+    # --- feedback, and what goes on in time -----------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """One look at what changed: feedback, a knob that was learned, a port that is gone."""
+        now_s = self._clock_s()
+        ports = self.ports()
+        with self._lock:
+            waited = self._learn.wish
+            learned = self._bind(self._learn.settle(now_s))
+            given_up = waited is not None and self._learn.wish is None and not learned
+            released = [ask for port in sorted(self._open - set(ports)) for ask in self._hand.release(port)]
+            self._open = frozenset(ports)
+            messages = self._feedback.collect(self._fresh(), [port for port, sends in ports.items() if sends], now_s)
+        if given_up and waited is not None:
+            self._log.say("midi", f"learning {waited.address} ended: no control was moved")
+        for asker, outcome in learned:
+            asker.tell(outcome)
+        for path, arguments in released:
+            self._core.request(path, arguments, self._origin(""))
+        for port, said in messages:
+            for message in said:
+                self._send(port, message)
+
+    def _look_on(self) -> None:
+        while not self._ended.wait(LOOK_S):
+            self.look()
+
+    # --- parts ------------------------------------------------------------------------------------------------------------------
+
+    def _tell_zones(self) -> None:
+        self._set_zones(tuple(zone.setting for zone in self._mapping.zones))
+
+    def _value(self, path: str) -> Value | None:
+        values = self._core.read(path)
+        return values[0] if values else None
+
+    def _rule(self, route: Route) -> TakeoverMode:
+        return self._mapping.takeover_of(route.binding, self.takeover)
+
+    def _fresh(self) -> Routes:
+        """The routes in the namespace of now."""
+        edition = self._core.edition
+        if edition != self._edition or self._routes.mapping is not self._mapping:
+            self._edition = edition
+            self._routes = Routes(self._mapping, self._core.addresses())
+            for fault in self._routes.faults:
+                self._log.say("midi", fault)
+        return self._routes
+
+    def _bind(self, learned: Binding | None) -> list[tuple[Origin, Outcome]]:
+        """Bind what was learned; who is to be told of it."""
+        if learned is None:
+            return []
+        stolen = self._mapping.stolen_by(learned)
+        self._mapping = self._mapping.with_bindings([*(b for b in self._mapping.bindings if b not in stolen), learned])
+        taken = [f"{binding.source.where} from {binding.address}" for binding in stolen]
+        text = f"{learned.source.where}: {learned.action} {learned.address}"
+        self._log.say("midi", f"learned {text}" + (f"; taken away: {'; '.join(taken)}" if taken else ""))
+        values = (learned.address, learned.source.where, learned.action, *taken)
+        return [(self._asker, Outcome("/midi/learn", "answer", values, reply="/midi/learn.reply"))]
+
+    def _origin(self, port: str) -> Origin:
+        origin = self._origins.get(port)
+        if origin is None:
+            origin = Origin("midi", port, self._hear)
+            if len(self._origins) < MAX_ORIGINS:
+                self._origins[port] = origin
+        return origin
+
+    def _hear(self, outcome: Outcome) -> None:
+        if outcome.state == "failed":
+            self._log.say("midi", f"{outcome.path}: {outcome.why}", outcome.path)

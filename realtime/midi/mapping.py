@@ -1,0 +1,257 @@
+"""A mapping: which control of a controller moves which address, and how. It knows the table of addresses, no port, no file and no value.
+
+An address is a path of the control core. In the last place ``@N`` may stand for the Nth there is in whatever patch is loaded:
+``/deck/1/param/@3``, its third parameter; ``/deck/1/class/@1``, its first class. A binding whose address does not exist now sleeps.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from realtime.control.address import Address, Curve, Value, take_arguments
+from realtime.control.table import CLASS_ROW, PARAM_ROW, TABLE, Row
+from realtime.kernels.layout import MAX_DECKS
+from realtime.midi.parameters import RelativeMode
+from realtime.midi.programs import ProgramRule
+from realtime.midi.source_pattern import KINDS, MappingError, SourcePattern
+from realtime.midi.takeover import TAKEOVERS, TakeoverMode
+from realtime.midi.zones import Zone
+
+MAX_BINDINGS = 1024
+MAX_ADDRESS_CHARACTERS = 200
+MAX_PLACE = 64
+"""Greatest N of an address ``@N``."""
+DEFAULT_STEP = 0.01
+"""Share of the range per step of a relative encoder: a hundred steps from end to end, about four turns of a plain one."""
+
+ActionName = Literal["follow", "momentary", "toggle", "select", "trigger", "velocity", "key"]
+FeedbackMode = Literal["none", "show", "move"]
+Mode = Literal["absolute"] | RelativeMode
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a control does to its address. `notes` and `controls` say what may do it, `commands` whether an address may be a command."""
+
+    name: ActionName
+    notes: bool
+    controls: bool
+    commands: bool
+    summary: str
+
+
+ACTIONS: dict[str, Action] = {
+    action.name: action
+    for action in (
+        Action("follow", False, True, False, "the value follows the control"),
+        Action("momentary", True, True, False, "pressed: `maximum`; let go: `minimum`. A note as a gate"),
+        Action("toggle", True, True, False, "each press changes between `minimum` and `maximum`"),
+        Action(
+            "select",
+            True,
+            True,
+            False,
+            "pressed: `maximum`, and `minimum` for its siblings: the other classes of the deck, the other solos",
+        ),
+        Action("trigger", True, True, True, "pressed: asks for a command with `arguments`; sets a value to `arguments` or `maximum`"),
+        Action("velocity", True, False, False, "a harder stroke is a greater value; letting go leaves it"),
+        Action("key", True, False, False, "a higher key is a greater value, over the keys of the source"),
+    )
+}
+"""The one table of actions. A control is pressed in the upper half of its way."""
+FEEDBACKS: dict[FeedbackMode, str] = {
+    "none": "nothing is sent back",
+    "show": "the value is sent back, for lights and rings; the control itself stays where it is",
+    "move": "the value is sent back and the control moves to it: a motor fader, or a knob without end that counts by itself",
+}
+MODES: dict[str, str] = {
+    "absolute": "the control sends where it is",
+    "twos_complement": "an encoder: 1, 2, ... to the right, 127, 126, ... to the left",
+    "binary_offset": "an encoder: 65, 66, ... to the right, 63, 62, ... to the left",
+    "sign_magnitude": "an encoder: 1, 2, ... to the right, 65, 66, ... to the left",
+}
+CURVES: tuple[str, ...] = get_args(Curve)
+_PLACE = re.compile(r"@([0-9]{1,2})")
+_NAME = re.compile(r"[^/\s#*,?\[\]{}@]{1,64}")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One control, one address.
+
+    `minimum` and `maximum` are in the units of the address, None: its own. `curve` None: its own. `takeover` and `feedback` None: those of
+    the mapping.
+
+    Raises
+    ------
+    MappingError — parts that do not go together, or an address that no patch could have.
+    """
+
+    source: SourcePattern
+    address: str
+    action: ActionName = "follow"
+    minimum: float | None = None
+    maximum: float | None = None
+    curve: Curve | None = None
+    invert: bool = False
+    mode: Mode = "absolute"
+    step: float = DEFAULT_STEP
+    arguments: tuple[Value, ...] = ()
+    takeover: TakeoverMode | None = None
+    feedback: FeedbackMode | None = None
+
+    def __post_init__(self) -> None:
+        where = f"{self.source.text} to {self.address[:MAX_ADDRESS_CHARACTERS]}"
+        row = row_of(self.address)
+        action = ACTIONS.get(self.action)
+        if action is None:
+            raise MappingError(f"{where}: action", got=repr(self.action), allowed=", ".join(ACTIONS))
+        choices: tuple[tuple[str, str | None, Iterable[str]], ...] = (
+            ("mode", self.mode, MODES),
+            ("curve", self.curve, CURVES),
+            ("takeover", self.takeover, TAKEOVERS),
+            ("feedback", self.feedback, FEEDBACKS),
+        )
+        for name, got, allowed in choices:
+            if got is not None and got not in allowed:
+                raise MappingError(f"{where}: {name}", got=repr(got), allowed=", ".join(allowed))
+        note = self.source.kind == "note"
+        if not (action.notes if note else action.controls):
+            raise MappingError(f"{where}: action for a {'note' if note else 'control'}", got=self.action, allowed=_actions(note, row))
+        if row.kind == "command" and not action.commands:
+            raise MappingError(f"{where}: action for a command", got=self.action, allowed="trigger")
+        if self.action == "trigger" and (row.kind == "command" or self.arguments):
+            _check_arguments(where, self.address, row, self.arguments)
+        if self.mode != "absolute" and (self.source.kind != "cc" or self.action != "follow"):
+            raise MappingError(f"{where}: mode", got=self.mode, allowed="absolute; encoders are control changes (cc) that a value follows")
+        for name, number in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if number is not None and not math.isfinite(number):
+                raise MappingError(f"{where}: {name}", got=f"{number}", allowed="a number")
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            got = f"{self.minimum:g} and {self.maximum:g}"
+            raise MappingError(f"{where}: minimum not below maximum", got=got, hint="use invert = true to turn a control around")
+        if not 0.0 < self.step <= 1.0:
+            raise MappingError(f"{where}: step", got=f"{self.step:g}", allowed="above 0, up to 1 (share of the range)")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Every binding, what programs do, and what holds for all of them.
+
+    Raises
+    ------
+    MappingError — too many bindings, or the same twice.
+    """
+
+    bindings: tuple[Binding, ...] = ()
+    programs: tuple[ProgramRule, ...] = ()
+    takeover: TakeoverMode = "pickup"
+    feedback: FeedbackMode = "show"
+    zones: tuple[Zone, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.takeover not in TAKEOVERS:
+            raise MappingError("takeover", got=repr(self.takeover), allowed=", ".join(TAKEOVERS))
+        if self.feedback not in FEEDBACKS:
+            raise MappingError("feedback", got=repr(self.feedback), allowed=", ".join(FEEDBACKS))
+        most = max(len(self.bindings), len(self.programs), len(self.zones))
+        if most > MAX_BINDINGS:
+            raise MappingError("too many bindings, programs or zones", got=str(most), allowed=f"up to {MAX_BINDINGS} of each")
+        seen: set[tuple[object, ...]] = set()
+        for binding in self.bindings:
+            key = (binding.source, binding.address)
+            if key in seen:
+                raise MappingError("the same binding twice", got=f"{binding.source.where} to {binding.address}", allowed="one of each")
+            seen.add(key)
+        for zone in self.zones:
+            if zone.key in seen:
+                raise MappingError("the same zone twice", got=f"master {zone.master} of {zone.port or 'any port'}", allowed="one of each")
+            seen.add(zone.key)
+        for rule in self.programs:
+            if rule.key in seen:
+                raise MappingError("the same program twice", got=rule.text, allowed="one of each")
+            _check_arguments(rule.text, rule.address, row_of(rule.address), rule.arguments)
+            seen.add(rule.key)
+
+    def feedback_of(self, binding: Binding) -> FeedbackMode:
+        """What is sent back. A note is only lit where its binding says so: a controller with a sound of its own would play it."""
+        if not KINDS[binding.source.kind].top or binding.action in ("velocity", "key"):
+            return "none"
+        if binding.feedback is None and binding.source.kind == "note":
+            return "none"
+        return binding.feedback or self.feedback
+
+    def takeover_of(self, binding: Binding, default: TakeoverMode) -> TakeoverMode:
+        """How the control takes over, `default` where its binding does not say. A wheel that springs back always does, and so does a
+        control that is moved by motor.
+        """
+        if not KINDS[binding.source.kind].stays or binding.mode != "absolute" or self.feedback_of(binding) == "move":
+            return "off"
+        return binding.takeover or default
+
+    def with_bindings(self, bindings: Iterable[Binding]) -> "Mapping":
+        """The same with other bindings."""
+        return replace(self, bindings=tuple(bindings))
+
+    def stolen_by(self, learned: Binding) -> list[Binding]:
+        """Bindings that go when another one is learned: those of its control, and those of its address."""
+        return [b for b in self.bindings if b.address == learned.address or b.source.covers(learned.source)]
+
+
+def row_of(path: str) -> Row:
+    """The row of the table that an address of a mapping belongs to, whether a patch has it now or not.
+
+    Raises
+    ------
+    MappingError — no row: nothing could ever be there. Or it is a query, which only answers.
+    """
+    shown = repr(path[:MAX_ADDRESS_CHARACTERS])
+    if len(path) <= MAX_ADDRESS_CHARACTERS:
+        given = path.split("/")
+        for row in TABLE:
+            if _fits(row, given):
+                if row.kind == "query":
+                    raise MappingError("address: a query only answers", got=shown, allowed="an address of a value or a command")
+                return row
+    raise MappingError("address: nothing can be there", got=shown, hint="docs/osc.md lists every address")
+
+
+def place_of(path: str) -> tuple[str, int] | None:
+    """Parent and N of an address ``.../@N``; None for any other."""
+    parent, _, last = path.rpartition("/")
+    match = _PLACE.fullmatch(last)
+    return (parent, int(match[1])) if match is not None else None
+
+
+def _check_arguments(where: str, path: str, row: Row, arguments: tuple[Value, ...]) -> None:
+    """Refuse arguments that the address could never take; those of a patch's own controls are known when it is loaded."""
+    if row.arguments is None:
+        return
+    try:
+        take_arguments(Address(path, row.kind, row.arguments, row.summary), arguments)
+    except ValueError as error:
+        raise MappingError(f"{where}: arguments", got=str(error)) from None
+
+
+def _fits(row: Row, given: list[str]) -> bool:
+    wanted = row.path.split("/")
+    if len(wanted) != len(given):
+        return False
+    for part, got in zip(wanted, given, strict=True):
+        if part == "{deck}":
+            if not (got.isascii() and got.isdecimal() and got == str(int(got)) and 1 <= int(got) <= MAX_DECKS):
+                return False
+        elif part.startswith("{"):
+            place = _PLACE.fullmatch(got) if row.path in (PARAM_ROW, CLASS_ROW) else None
+            if not (1 <= int(place[1]) <= MAX_PLACE if place is not None else _NAME.fullmatch(got)):
+                return False
+        elif part != got:
+            return False
+    return True
+
+
+def _actions(note: bool, row: Row) -> str:
+    fitting = [a.name for a in ACTIONS.values() if (a.notes if note else a.controls) and (row.kind == "value" or a.commands)]
+    return ", ".join(fitting)
