@@ -17,10 +17,11 @@ from realtime.options import check_setup, parser, read_setup, refuse
 if TYPE_CHECKING:
     from realtime.engine import Engine
     from realtime.setup import Setup
+    from realtime.show import Show
 
 STATUS_S = 0.2
 PLAIN_STATUS_S = 10.0
-RENDER_ONLY = ("--hops", "--input-file", "--units", "--replace")
+RENDER_ONLY = ("--hops", "--input-file", "--units", "--replace", "--performance")
 
 _CLEAR = "\r\x1b[K"
 
@@ -80,6 +81,7 @@ def _play(arguments: argparse.Namespace) -> int:
     from realtime.engine import Engine, EngineConfig
     from realtime.instance import Instance
     from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
+    from realtime.show import Show
     from realtime.status import summary
 
     for name, value, low, high in (
@@ -105,10 +107,21 @@ def _play(arguments: argparse.Namespace) -> int:
         )
     )
     with Instance(), engine:
-        _show(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends")
-        _load(engine, setup)
-        failed = _follow(engine, stop, arguments.seconds, headless=arguments.headless)
-        last = engine.snapshot()
+        show = Show(engine, setup.show)
+        try:
+            show.start()
+            _show(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends")
+            _load(engine, setup)
+            if arguments.record:
+                show.ask("/record/start")
+            if arguments.automation is not None:
+                show.ask("/automation/play", str(arguments.automation))
+            failed = _follow(engine, show, stop, arguments.seconds, headless=arguments.headless)
+            last = engine.snapshot()
+            # The fade is a part of the take, and what it is heard by ends before the memory it is heard from.
+            engine.fade_out()
+        finally:
+            show.close()
     _show("\n".join(summary(last)))
     return _fail(failed, 1) if failed else 0
 
@@ -138,7 +151,7 @@ def _load(engine: "Engine", setup: "Setup") -> None:
         engine.send(do.Load(number, deck.patch, deck.seed, own, deck.choices, deck.prime))
 
 
-def _follow(engine: "Engine", stop: threading.Event, seconds: float | None, *, headless: bool) -> str:
+def _follow(engine: "Engine", show: "Show", stop: threading.Event, seconds: float | None, *, headless: bool) -> str:
     """Show the status until the end; returns why it failed when no deck ever played."""
     from realtime.status import status_line
 
@@ -147,11 +160,16 @@ def _follow(engine: "Engine", stop: threading.Event, seconds: float | None, *, h
     shown: dict[int, str] = {}
     noted: dict[int, str] = {}
     notice = ""
+    said = 0
     waited = 0.0
     while not stop.is_set():
         snapshot = engine.snapshot()
         if seconds is not None and snapshot.clock_frames >= seconds * snapshot.sample_rate_hz:
             break
+        for line in show.log.lines(said):
+            said = line.number
+            times = f" ({line.count} times)" if line.count > 1 else ""
+            _show(f"{_CLEAR if live else ''}{line.text}{times}", error=True)
         if engine.notice != notice:
             notice = engine.notice
             _show(f"{_CLEAR if live else ''}{notice}", error=True)

@@ -1,6 +1,7 @@
 """The command line as a table, and the set-up it describes. It plays nothing."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,15 @@ from realtime.errors import OptionError
 if TYPE_CHECKING:
     from patches.manifest import Manifest
     from realtime.setup import Setup
+    from realtime.show_settings import ShowSettings
 
 DEFAULT_PATCH = "textures"
+MAX_PORT = 65_535
+LIVE_ONLY = (
+    "--osc-host", "--osc-port", "--oscquery-port", "--no-osc", "--midi-port", "--midi-backend", "--mapping", "--no-midi",
+    "--record", "--record-folder", "--stems",
+)  # fmt: skip
+"""Options about who is heard and what is recorded, which a render has no use for."""
 
 _EPILOG = """\
 commands instead of a patch:
@@ -26,6 +34,8 @@ mosaic; with more than one deck they begin with its number: --corpus 2:corpora/g
   python -m realtime field --input default --set 1.follow=1                 follows what it hears
   python -m realtime field --render out.wav --prime seed.wav --hops 40      hears a seed, predicts 40 hops, plays them
   python -m realtime field --render takes --prime seeds --seconds 20        the same for every seed in a folder
+  python -m realtime textures --automation storm.toml                       moves controls as a file says
+  python -m realtime --performance take.performance.json --render again.wav what was played, once more
 """
 
 
@@ -62,12 +72,29 @@ def parser() -> argparse.ArgumentParser:
     live = made.add_argument_group("live")
     live.add_argument("--device", metavar="NAME", help="output device by name or number, or null")
     live.add_argument("--input", metavar="NAME", help="listen to an input device by name or number, or default")
+    live.add_argument("--automation", type=Path, metavar="FILE", help="play a breakpoint file from the start; in a render as well")
     live.add_argument("--lead-frames", type=int, metavar="N", help="frames a deck keeps ready; default: from its measured step time")
+
+    reach = made.add_argument_group("control and recording")
+    reach.add_argument("--osc-host", metavar="HOST", help="where OSC and OSCQuery listen; default: 127.0.0.1, this computer only")
+    reach.add_argument("--osc-port", type=int, metavar="N", help="UDP port of OSC; default: 9000, 0 lets the system choose")
+    reach.add_argument("--oscquery-port", type=int, metavar="N", help="TCP port of OSCQuery; default: 9001")
+    reach.add_argument("--no-osc", action="store_true", help="no OSC and no OSCQuery")
+    reach.add_argument(
+        "--midi-port", action="append", default=[], metavar="NAME", help="controllers to hear, by name or part of it; default: all"
+    )
+    reach.add_argument("--midi-backend", metavar="NAME", help="alsa, jack, coremidi or winmm; default: what there is")
+    reach.add_argument("--mapping", metavar="FILE", help="what controllers do; default: eight knobs and eight pads (docs/midi.md)")
+    reach.add_argument("--no-midi", action="store_true", help="no MIDI")
+    reach.add_argument("--record", action="store_true", help="record from the start")
+    reach.add_argument("--record-folder", type=Path, metavar="DIR", help="where takes go; default: Starling in your music folder")
+    reach.add_argument("--stems", action="store_true", help="record every deck for itself as well")
 
     render = made.add_argument_group("render")
     render.add_argument(
         "--render", type=Path, metavar="FILE|DIR", help="write a WAV file instead of playing; a folder of them for --prime DIR"
     )
+    render.add_argument("--performance", type=Path, metavar="FILE", help="render again what was played live, from the file beside a take")
     render.add_argument("--hops", type=int, metavar="N", help="how long, in steps of the patch, instead of --seconds")
     render.add_argument("--input-file", type=Path, metavar="FILE", help="a sound file that is heard as if it were the live input")
     render.add_argument("--units", action="store_true", help="write which units sounded, as JSON and as labels; always with --prime")
@@ -100,7 +127,41 @@ def read_setup(arguments: argparse.Namespace) -> "Setup":
         if len(patches) > MAX_DECKS:
             raise OptionError("number of patches", got=str(len(patches)), allowed=f"up to {MAX_DECKS}")
         setup = Setup(tuple(DeckSetup(patch) for patch in patches))
+    setup = replace(setup, show=_show_settings(setup.show, arguments))
     return apply_corpora(apply_settings(setup, settings), arguments.corpus, arguments.label, arguments.prime)
+
+
+def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "ShowSettings":
+    """What the command line says of OSC, MIDI and recording, laid over what a rack says."""
+    from realtime.midi.mapping_file import find_mapping
+    from realtime.midi.port_name import BACKENDS
+
+    for name in ("osc_port", "oscquery_port"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 <= value <= MAX_PORT:
+            raise OptionError(f"--{name.replace('_', '-')}", got=str(value), allowed=f"0 to {MAX_PORT}")
+    backends = ("auto", *BACKENDS)
+    if arguments.midi_backend is not None and arguments.midi_backend not in backends:
+        raise OptionError("--midi-backend", got=arguments.midi_backend, allowed=", ".join(backends))
+    osc = {
+        "host": arguments.osc_host,
+        "port": arguments.osc_port,
+        "query_port": arguments.oscquery_port,
+        "on": False if arguments.no_osc else None,
+    }
+    midi = {
+        "on": False if arguments.no_midi else None,
+        "backend": arguments.midi_backend,
+        "ports": tuple(arguments.midi_port) or None,
+        "mapping": None if arguments.mapping is None else find_mapping(arguments.mapping),
+    }
+    record = {"folder": arguments.record_folder, "stems": True if arguments.stems else None}
+    return replace(
+        rack,
+        osc=replace(rack.osc, **{key: value for key, value in osc.items() if value is not None}),
+        midi=replace(rack.midi, **{key: value for key, value in midi.items() if value is not None}),
+        record=replace(rack.record, **{key: value for key, value in record.items() if value is not None}),
+    )
 
 
 def check_setup(setup: "Setup") -> "list[Manifest]":
@@ -134,5 +195,5 @@ def refuse(arguments: argparse.Namespace, names: tuple[str, ...], why: str, hint
     """
     for name in names:
         value = getattr(arguments, name.removeprefix("--").replace("-", "_"))
-        if value is not None and value is not False:
+        if value is not None and value is not False and value != []:
             raise OptionError(f"{name} {why}", got=name if value is True else f"{name} {value}", hint=hint)

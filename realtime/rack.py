@@ -19,7 +19,8 @@ A rack file is TOML::
     temperature = 0.9
     pan = -0.5
 
-Folders of corpora and primes in it are meant from the rack file's own folder. `labels` is for every corpus that names none.
+OSC, MIDI, recording, clock and scenes stand beside it: see `realtime.rack_show`. Folders of corpora and primes in it are meant from the
+rack file's own folder. `labels` is for every corpus that names none.
 """
 
 import math
@@ -29,11 +30,12 @@ from typing import Any
 
 from realtime.errors import RackError
 from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
+from realtime.rack_show import SHOW_KEYS, read_show
 from realtime.setup import DeckSetup, Setup
 from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
 MAX_RACK_BYTES = 1 << 20
-_RACK_KEYS = {"master": dict, "input": dict, "deck": list}
+_RACK_KEYS = {"master": dict, "input": dict, "deck": list, **SHOW_KEYS}
 _DECK_KEYS: dict[str, tuple[type, ...]] = {
     "patch": (str,),
     "seed": (int,),
@@ -66,12 +68,13 @@ def read_rack(path: Path) -> Setup:
     for key, value in raw.items():
         kind = _RACK_KEYS.get(key)
         if kind is None or not isinstance(value, kind):
-            raise RackError(f"rack {path}: unknown key or wrong kind", got=key, allowed="[master], [input] and [[deck]]")
+            raise RackError(f"rack {path}: unknown key or wrong kind", got=key, allowed=", ".join(_RACK_KEYS))
     decks = raw.get("deck", [])
     if not 1 <= len(decks) <= MAX_DECKS:
         raise RackError(f"rack {path}: number of decks", got=str(len(decks)), allowed=f"1 to {MAX_DECKS}")
     master = _numbers(path, "master", raw.get("master", {}))
-    return Setup(tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1)), master, _input(path, raw.get("input", {})))
+    playing = tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1))
+    return Setup(playing, master, _input(path, raw.get("input", {})), read_show(path, raw))
 
 
 def _input(path: Path, raw: dict[str, Any]) -> str | None:

@@ -12,6 +12,8 @@ import numpy as np
 from patches.library import find
 from patches.manifest import Manifest
 from patches.reader import read_manifest
+from realtime.control.automation_file import AutomationFile
+from realtime.control.automation_offline import OfflineAutomation
 from realtime.controls import DECK_CONTROLS, FREEZE_LEVEL, check_patch_values, set_deck, set_master
 from realtime.controls import find as find_control
 from realtime.corpora import check_options
@@ -21,6 +23,7 @@ from realtime.kernels import layout as at
 from realtime.kernels.mixer import mix
 from realtime.kernels.ring import fill, write
 from realtime.kernels.views import Floats
+from realtime.schedule import MixerSchedule
 from realtime.setup import DeckSetup, Setup
 from realtime.shared import GAIN_RAMP_S, SharedBlock
 from realtime.stream import VoiceStream, default_controls
@@ -46,6 +49,7 @@ class RenderConfig:
     sample_rate_hz: int = DEFAULT_RATE_HZ
     block_frames: int = DEFAULT_BLOCK_FRAMES
     input_file: Path | None = None
+    automation: AutomationFile | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -65,6 +69,8 @@ class OfflineDeck:
     """A deck without a process: its stream fills its ring when asked."""
 
     def __init__(self, number: int, setup: DeckSetup, config: RenderConfig, block: SharedBlock) -> None:
+        self._number = number
+        self.automation: OfflineAutomation | None = None
         folder = find(setup.patch)
         self.manifest: Manifest = read_manifest(folder)
         self._block = block
@@ -103,6 +109,11 @@ class OfflineDeck:
             self._pending = self._pending[written:].copy()
 
     def _step(self) -> Floats:
+        if self.automation is not None:
+            # As live: a step heeds what is due when its first frame is heard.
+            for index, value in self.automation.patch(self._number, self._made):
+                self._controls[index] = value
+            self._frozen = self.automation.frozen(self._number, self._made, self._frozen)
         if self._input is None:
             return self._stream.next(self._controls, self._frozen)
         # As live: all that came in before the first frame of this step sounds.
@@ -158,16 +169,27 @@ def render(
     if log is not None:
         for number, deck in enumerate(decks):
             deck.voice.log = lambda event, number=number: log(number, event)
-    return _blocks(block, decks, config, finished, noted)
+    automation = None
+    if config.automation is not None:
+        automation = OfflineAutomation(config.automation, [deck.manifest for deck in decks], config.sample_rate_hz)
+        for deck in decks:
+            deck.automation = automation
+        if automation.asleep and noted is not None:
+            noted(0, f"automation moves nothing at {', '.join(automation.asleep)}: no deck has it")
+    return _blocks(block, decks, config, automation, finished, noted)
 
 
 def _blocks(
     block: SharedBlock,
     decks: list[OfflineDeck],
     config: RenderConfig,
+    automation: OfflineAutomation | None,
     finished: Callable[[int], None] | None,
     noted: Callable[[int, str], None] | None,
 ) -> Iterator[Floats]:
+    schedule = MixerSchedule(block)
+    coming = None if automation is None else automation.mixer(config.frames)
+    waiting: tuple[int, int, float] | None = None if coming is None else next(coming, None)
     out = np.zeros((config.block_frames, at.CHANNELS), np.float32)
     total = config.frames
     fade_at = max(0, total - round(FADE_OUT_S * config.sample_rate_hz))
@@ -184,6 +206,8 @@ def _blocks(
                 if noted is not None:
                     for note in take_notes(deck.voice):
                         noted(number, note)
+            while coming is not None and waiting is not None and waiting[0] < done + count and schedule.push(*waiting):
+                waiting = next(coming, None)
             mix(block.words, block.floats, out[:count])
             done += count
             yield out[:count]

@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from patches.manifest import Manifest
 from realtime.audio_file import AudioFileWriter
+from realtime.control.automation_file import read_automation
 from realtime.errors import ClipError, OptionError, RenderError
-from realtime.options import check_setup, read_setup, refuse
+from realtime.options import LIVE_ONLY, check_setup, read_setup, refuse
+from realtime.performance_render import render_performance_command
 from realtime.render import DEFAULT_BLOCK_FRAMES, DEFAULT_RATE_HZ, MAX_SECONDS, RenderConfig, render
 from realtime.seed_clip import CLIP_SUFFIXES, SeedClip, find_clips, open_clip
 from realtime.setup import DeckSetup, Setup
@@ -58,6 +60,9 @@ def render_command(arguments: argparse.Namespace, say: Say) -> int:
     StageError, PatchError — nothing was written for the take that failed; what was there before is still there.
     """
     refuse(arguments, ("--device", "--input"), "is for playing live", "leave it out: --render needs no device, --input-file hears a file")
+    refuse(arguments, LIVE_ONLY, "is for playing live", "leave it out: a render has nobody to listen to, and is a recording itself")
+    if arguments.performance is not None:
+        return _performance(arguments, say)
     setup = read_setup(arguments)
     folders = [number for number, deck in enumerate(setup.decks) if deck.prime is not None and Path(deck.prime).is_dir()]
     clips = []
@@ -84,6 +89,23 @@ def render_command(arguments: argparse.Namespace, say: Say) -> int:
     return _render_folder(take, folders[0], clips, say)
 
 
+def _performance(arguments: argparse.Namespace, say: Say) -> int:
+    """Render again what was played; everything about it stands in its file."""
+    given = [
+        name for name in ("--rack", "--set", "--seed", "--seconds", "--hops", "--sample-rate", "--automation") if _given(arguments, name)
+    ]
+    if arguments.patches or given:
+        got = " ".join([*arguments.patches, *given])
+        raise OptionError("--performance says itself what is played", got=got, hint="give only --performance FILE --render FILE")
+    say(render_performance_command(arguments.performance, arguments.render))
+    return 0
+
+
+def _given(arguments: argparse.Namespace, name: str) -> bool:
+    value = getattr(arguments, name.removeprefix("--").replace("-", "_"))
+    return value is not None and value != [] and value is not False
+
+
 def _config(arguments: argparse.Namespace, manifests: Sequence[Manifest]) -> RenderConfig:
     if arguments.seconds is not None and arguments.hops is not None:
         raise OptionError(
@@ -100,6 +122,7 @@ def _config(arguments: argparse.Namespace, manifests: Sequence[Manifest]) -> Ren
         DEFAULT_RATE_HZ if arguments.sample_rate is None else arguments.sample_rate,
         DEFAULT_BLOCK_FRAMES if arguments.block_frames is None else arguments.block_frames,
         arguments.input_file,
+        None if arguments.automation is None else read_automation(arguments.automation),
     )
 
 

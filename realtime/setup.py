@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from realtime.errors import OptionError, SettingError, UnknownDeckError
 from realtime.kernels.layout import MAX_DECKS
+from realtime.show_settings import ShowSettings
 from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
 
@@ -33,11 +34,12 @@ class DeckSetup:
 
 @dataclass(frozen=True)
 class Setup:
-    """Every deck in order, the master's values, and the device that is listened to."""
+    """Every deck in order, the master's values, the device that is listened to, and how the show is reached."""
 
     decks: tuple[DeckSetup, ...]
     master: tuple[tuple[str, float], ...] = field(default=())
     input: str | None = None
+    show: ShowSettings = field(default_factory=ShowSettings)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+"""A rack written from a stage that plays: what `realtime.rack` reads. It knows snapshots and tables, no engine."""
+
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS
+from realtime.errors import RackError
+from realtime.show_settings import ShowSettings
+from realtime.snapshot import DeckSnapshot, Snapshot
+from realtime.text_file import TextFileWriter
+from realtime.voices.voice import OWN_CORPUS
+
+
+def rack_table(snapshot: Snapshot, settings: ShowSettings, midi: dict[str, Any], scenes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The stage as the table of a rack file.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    settings : ShowSettings
+        How it is reached now.
+    midi : dict
+        The mapping as a table.
+    scenes : list of dict
+        As `SceneStore.tables`.
+
+    Raises
+    ------
+    RackError — nothing is loaded in any deck, or an empty deck stands before one that plays.
+    """
+    loaded = [deck.manifest is not None for deck in snapshot.decks]
+    count = sum(loaded)
+    if not count or not all(loaded[:count]):
+        raise RackError("a rack needs a patch in every deck up to the last that plays", got="an empty deck", hint="load a patch there")
+    osc, transport = settings.osc, settings.transport
+    record: dict[str, Any] = {"stems": settings.record.stems}
+    if settings.record.folder is not None:
+        record["folder"] = str(settings.record.folder.resolve())
+    return {
+        "master": {control.id: value for control, value in zip(MASTER_CONTROLS, snapshot.master, strict=True)},
+        **({"input": {"device": snapshot.input_name}} if snapshot.input_name else {}),
+        "osc": {"on": osc.on, "host": osc.host, "port": osc.port, "query_port": osc.query_port},
+        "record": record,
+        "transport": {
+            "tempo": transport.tempo_bpm,
+            "quantum": transport.quantum_beats,
+            "source": transport.source,
+            "run": transport.run,
+        },
+        "midi": {"on": settings.midi.on, "backend": settings.midi.backend, "ports": list(settings.midi.ports), **midi},
+        "deck": [_deck(deck) for deck in snapshot.decks[:count]],
+        "scene": scenes,
+    }
+
+
+def write_rack(path: Path, table: dict[str, Any]) -> None:
+    """Write a rack file, whole or not at all; what was there before is replaced.
+
+    Raises
+    ------
+    RenderError — not writable.
+    """
+    with TextFileWriter() as file:
+        file.write(path, tomli_w.dumps(table))
+
+
+def _deck(deck: DeckSnapshot) -> dict[str, Any]:
+    assert deck.manifest is not None  # checked by `rack_table`
+    stage = {control.id: value for control, value in zip(DECK_CONTROLS, deck.stage, strict=True)}
+    own = {control.id: value for control, value in zip(deck.manifest.controls, deck.values, strict=True)}
+    table: dict[str, Any] = {"patch": deck.folder or deck.patch, "seed": deck.seed}
+    if deck.lead_asked is not None:
+        table["lead_frames"] = deck.lead_asked
+    if deck.options.corpora:
+        table["corpus"] = [
+            {"path": choice.path, "weight": choice.weight, "labels": list(choice.labels)} if choice.path != OWN_CORPUS or choice.labels
+            else {"path": choice.path, "weight": choice.weight}
+            for choice in deck.options.corpora
+        ]  # fmt: skip
+    if deck.options.prime is not None:
+        table["prime"] = str(deck.options.prime)
+    return {**table, "controls": {**stage, **own}}

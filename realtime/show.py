@@ -1,0 +1,166 @@
+"""Everything around the engine, built, started and ended together: control core, recorder, scenes, automation, clock, OSC and MIDI.
+
+It knows the parts, not what they do. A part that cannot start is left out and said so: the sound goes on.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from realtime.control.automation import AutomationPlayer
+from realtime.control.core import ControlCore
+from realtime.control.deck_commands import DeckCommands
+from realtime.control.event_log import EventLog
+from realtime.control.link import LinkClock
+from realtime.control.outcome import Origin, Outcome
+from realtime.control.scene_mover import SceneMover
+from realtime.control.scene_store import SceneStore
+from realtime.control.transport import Transport
+from realtime.engine import Engine
+from realtime.errors import StageError
+from realtime.frame_clock import FrameClock
+from realtime.midi.event import ClockEvent, Event
+from realtime.midi.mapper import MidiMapper
+from realtime.midi.mapping_file import to_table
+from realtime.midi.ports import MidiPorts
+from realtime.midi.service import serve_midi
+from realtime.osc.server import OscServer
+from realtime.oscquery.server import OscQueryServer
+from realtime.performance_file import write_performance
+from realtime.rack_file import rack_table, write_rack
+from realtime.recording.recorder import Recorder
+from realtime.recording.rows import serve as serve_recorder
+from realtime.show_settings import ShowSettings, TransportSettings
+
+
+class _Part(Protocol):
+    def start(self) -> None:
+        """Begin."""
+
+    def close(self) -> None:
+        """End."""
+
+
+class Show:
+    """An engine within reach.
+
+    Parameters
+    ----------
+    engine : Engine
+        Started; stays the caller's.
+    settings : ShowSettings
+
+    Thread
+    ------
+    `start` and `close` from one; `core` from any.
+    """
+
+    def __init__(self, engine: Engine, settings: ShowSettings) -> None:
+        self.log = EventLog()
+        self._engine = engine
+        self._settings = settings
+        self._clock = FrameClock(engine.block)
+        self._running = ExitStack()
+        core = self.core = ControlCore(engine, self._clock, self.log)
+        DeckCommands(core)
+        decks = len(engine.snapshot().decks)
+        self.recorder = Recorder(
+            engine.block,
+            decks,
+            self.log,
+            settings.record.folder,
+            stems=settings.record.stems,
+            deck_name=lambda deck: engine.snapshot().decks[deck].patch,
+            journal=engine.journal,
+            performance=lambda path, start, end: write_performance(path, engine.journal, start, end, decks),
+        )
+        serve_recorder(core, self.recorder)
+        self.transport = Transport(core.sample_rate_hz, core.frame_now, core.wake, lambda transport: LinkClock(transport, core.frame_now))
+        self.transport.serve(core)
+        self.scenes = SceneStore(engine.snapshot)
+        self.scenes.serve(core)
+        self.scenes.take(settings.scenes)
+        SceneMover(core, self.scenes, self.transport).serve()
+        self.automation = AutomationPlayer(core, self.transport, Path(), core.hands)
+        self.automation.serve()
+        midi = settings.midi
+        self.ports = MidiPorts(self.log, self._hear, midi.backend, midi.ports)
+        self.mapper = MidiMapper(
+            core,
+            self.log,
+            send=self.ports.send,
+            ports=lambda: self.ports.ports,
+            mapping=midi.mapping,
+            set_zones=self.ports.set_zones,
+        )
+        serve_midi(core, self.mapper)
+        self.osc = OscServer(core, settings.osc.host, settings.osc.port, self.log)
+        core.serve("/rack/save", lambda address, values, origin: self._save_rack(str(values[0])), slow=True)
+
+    def start(self) -> None:
+        """Start every part that is wanted and can be; what cannot is said in the log."""
+        self.recorder.start()
+        self._running.callback(self.recorder.close)
+        self.core.start()
+        self._running.callback(self.core.close)
+        self._running.callback(self.transport.close)
+        self._set_transport()
+        osc = self._settings.osc
+        if osc.on and self._begin("osc", self.osc):
+            query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver)
+            if self._begin("osc", query):
+                self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}, OSCQuery on http://{osc.host}:{query.port}")
+        if self._settings.midi.on and self._begin("midi", self.ports):
+            self._begin("midi", self.mapper)
+
+    def close(self) -> None:
+        """End every part, in the order opposite to their start. Before the engine's block goes."""
+        self._running.close()
+
+    def ask(self, path: str, *arguments: float | int | str) -> None:
+        """Ask for something on behalf of the command line; what goes wrong is said in the log."""
+        self.core.request(path, arguments, Origin("command line", tell=self._heard))
+
+    def _heard(self, outcome: Outcome) -> None:
+        if outcome.state == "failed":
+            self.log.say("command line", f"{outcome.path}: {outcome.why}")
+
+    def _begin(self, channel: str, part: _Part) -> bool:
+        try:
+            part.start()
+        except (StageError, OSError) as error:
+            self.log.say(channel, f"{channel.upper() if channel != 'midi' else 'MIDI'} is off: {error}")
+            return False
+        self._running.callback(part.close)
+        return True
+
+    def _hear(self, event: Event) -> None:
+        """Give an event of a controller to whom it is for. Thread: midi."""
+        if isinstance(event, ClockEvent):
+            frame = self._clock.at_monotonic_ns(event.ns)
+            self.transport.follow("midi", frame, event.beat, event.tempo_bpm, event.running)
+        else:
+            self.mapper.handle(event)
+
+    def _set_transport(self) -> None:
+        wanted = self._settings.transport
+        puts: tuple[Callable[[], None], ...] = (
+            lambda: self.transport.set_tempo(wanted.tempo_bpm),
+            lambda: self.transport.set_quantum(wanted.quantum_beats),
+            lambda: self.transport.set_source(wanted.source),
+            lambda: self.transport.set_running(wanted.run) if wanted.run else None,
+        )
+        for put in puts:
+            try:
+                put()
+            except StageError as error:
+                self.log.say("transport", str(error))
+
+    def _save_rack(self, path: str) -> None:
+        transport = self.transport
+        now = TransportSettings(transport.tempo_bpm, transport.quantum_beats, transport.source, transport.running)
+        settings = replace(self._settings, transport=now)
+        table = rack_table(self._engine.snapshot(), settings, to_table(self.mapper.mapping), self.scenes.tables())
+        write_rack(Path(path), table)
