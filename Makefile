@@ -38,7 +38,7 @@ check: check-static test
 
 bench: $(VENV)/studio.done
 	$(BIN)/python -m pytest tests/benchmarks_micro/bench_*.py -m '' --benchmark-only
-	for name in query start stage tokens codec voices; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in query start stage tokens codec voices osc latency; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

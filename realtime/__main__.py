@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import secrets
 import shutil
 import signal
@@ -110,6 +111,9 @@ def _play(arguments: argparse.Namespace) -> int:
         show = Show(engine, setup.show)
         try:
             show.start()
+            # What is there now stays: the collector shall not look through all of it again and again while packets come in.
+            gc.collect()
+            gc.freeze()
             _show(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends")
             _load(engine, setup)
             if arguments.record:

@@ -6,6 +6,7 @@ It plays nothing and changes nothing.
 import importlib.metadata
 import os
 import platform
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ def doctor_lines() -> Iterator[str]:
     yield from _audio_lines()
     yield from _priority_lines()
     yield from _provider_lines()
+    yield from _reach_lines()
     yield from _governor_lines()
     yield from _patch_lines()
 
@@ -102,6 +104,28 @@ def _provider_lines() -> Iterator[str]:
     import onnxruntime
 
     yield f"providers   {', '.join(onnxruntime.get_available_providers())} (decks use the CPU)"
+
+
+def _reach_lines() -> Iterator[str]:
+    """Whether controllers and other programs can reach the stage."""
+    from realtime.osc.server import HOST, PORT
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((HOST, PORT))
+            yield f"OSC         {HOST}:{PORT} is free"
+        except OSError:
+            yield f"OSC         {HOST}:{PORT} is taken by another program"
+            yield "-> end it, or start with another port: --osc-port 9010"
+    try:
+        compiled = importlib.metadata.version("python-rtmidi")
+    except importlib.metadata.PackageNotFoundError:
+        yield "MIDI        python-rtmidi is missing"
+        yield "-> install it: pip install python-rtmidi"
+        return
+    yield f"MIDI        python-rtmidi {compiled}"
+    if sys.platform == "linux" and not os.path.exists("/dev/snd/seq"):  # noqa: PTH110 - a device, not a path of ours
+        yield "-> no ALSA sequencer here: controllers come through JACK, or load it: sudo modprobe snd-seq"
 
 
 def _governor_lines() -> Iterator[str]:

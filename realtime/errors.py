@@ -12,6 +12,7 @@
     ├── LockFolderError           the lock that tells instances apart has no place to be
     ├── EngineError               the engine is not in a state to do this
     ├── VoiceError                a model or corpus does not do what its manifest says
+    ├── RecordingError            a take that cannot be begun, written or ended (realtime.recording.errors)
     └── UsageError                exit code 2: what the user typed
         ├── UnknownDeviceError
         ├── UnknownDeckError
@@ -21,7 +22,12 @@
         ├── CorpusError           a corpus or prime that this deck cannot be given
         ├── ClipError             a sound file to be heard (prime, input) that cannot be
         ├── PerformanceError      a performance that cannot be written, read or repeated
-        └── RackError             a rack file that cannot be read
+        ├── RackError             a rack file that cannot be read
+        ├── SceneError            a scene that is not there or cannot be read (realtime.control.scene)
+        ├── AutomationError       a breakpoint file that cannot be read (realtime.control.lane)
+        ├── TransportError        a clock that cannot be followed (realtime.control.transport)
+        ├── MappingError          a MIDI mapping that cannot be read (realtime.midi.source_pattern)
+        └── PortError             a network address that cannot be listened on (realtime.osc.server)
 """
 
 

@@ -56,7 +56,7 @@ def shown(page: str) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments"), [row for page in ("README.md", "docs/mosaic.md", "docs/descriptors.md") for row in shown(page)], ids=str
+    ("module", "arguments"), [row for page in ("README.md", "docs/mosaic.md", "docs/descriptors.md", "docs/automation.md", "docs/osc.md", "docs/midi.md") for row in shown(page)], ids=str
 )
 def test_every_command_of_the_docs_is_understood(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     if module == "training" and len(arguments) == 1:

@@ -26,6 +26,8 @@ from realtime.snapshot import Snapshot
 
 CLOSE_LIMIT_S = 2.0
 MOST_IN_BUNDLE = 4096
+PANIC = "/panic"
+"""Waits for nothing, not even for what was asked for before."""
 
 Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | None"]
 """Serves a row: returns what `/done` or the answer says, or the number of the load that has to sound first. Raises named errors."""
@@ -102,6 +104,10 @@ class ControlCore:
         self._mirror.refresh()
         return self._mirror.edition
 
+    def recent(self) -> Snapshot:
+        """The stage a moment ago: what questions are answered from, so that a thousand of them cost one look."""
+        return self._mirror.snapshot()
+
     def spot(self, path: str) -> Spot | None:
         """Where the value of an address is."""
         return self._mirror.namespace.spots.get(path)
@@ -171,7 +177,7 @@ class ControlCore:
             served = self._handlers.get(address.row) if address is not None else None
             if served is not None and served[1]:
                 clerk = self._files
-            elif self._loads.inside or (self._loads.idle and not _loads_patch(path)):
+            elif path == PANIC or self._loads.inside or (self._loads.idle and not _loads_patch(path)):
                 self._run(path, arguments, origin)
                 return
             else:
@@ -271,8 +277,8 @@ class ControlCore:
     def _do(self, path: str, arguments: Sequence[Value], origin: Origin) -> Outcome | None:
         address = self._mirror.namespace.addresses.get(path)
         if address is None:
-            # A patch may have gone that had it, or come.
-            self._mirror.refresh(now=True)
+            # A patch may have gone that had it, or come; a look that is fresh enough, so that a thousand wrong addresses cost one.
+            self._mirror.refresh()
             address = self._mirror.namespace.addresses.get(path)
         if address is None:
             return Outcome(path, "failed", tuple(arguments), "no such address now; /q/all lists all there are")

@@ -93,7 +93,7 @@ class DeckCommands:
     # --- questions ------------------------------------------------------------------------------------------------------------
 
     def _state(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
-        deck = self._core.stage.snapshot().decks[self._deck(address)]
+        deck = self._core.recent().decks[self._deck(address)]
         return (
             deck.patch,
             deck.state,
@@ -107,7 +107,7 @@ class DeckCommands:
         )
 
     def _status(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
-        stage = self._core.stage.snapshot()
+        stage = self._core.recent()
         loads = [100.0 * deck.step_share for deck in stage.decks if deck.patch] or [0.0]
         self._busiest = max(self._busiest, *loads)
         passed_s = time.monotonic() - self._started_s

@@ -49,6 +49,7 @@ class Mirror:
         self._values: dict[str, tuple[int, Value]] = {}
         self._cursor = 0
         self._looked_s = 0.0
+        self._snapshot = stage.snapshot()
         self.edition = 0
         self.namespace = Namespace(())
         self.refresh(now=True)
@@ -58,12 +59,18 @@ class Mirror:
         with self._lock:
             self._held[path] = (get, put)
 
+    def snapshot(self) -> Snapshot:
+        """The stage as it was last looked at, at most `FRESH_S` ago."""
+        with self._lock:
+            self.refresh()
+            return self._snapshot
+
     def refresh(self, *, now: bool = False) -> None:
         """Look at the stage again, unless that was done a moment ago."""
         with self._lock:
             if not now and time.monotonic() - self._looked_s < FRESH_S:
                 return
-            snapshot = self._stage.snapshot()
+            snapshot = self._snapshot = self._stage.snapshot()
             self._looked_s = time.monotonic()
             manifests = tuple(deck.manifest for deck in snapshot.decks)
             if self.edition == 0 or manifests != self._manifests:

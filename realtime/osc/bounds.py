@@ -24,8 +24,8 @@ IMMEDIATELY = 1
 _BUNDLE = b"#bundle\0"
 _HEAD_BYTES = 16
 _SLASH, _COMMA, _TEXT = b"/,s"
-_SIZES = {ord(tag): size for tag, size in {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0}.items()}
-TAGS = "ifsdhTF"
+_SIZES = {ord(tag): size for tag, size in {"i": 4, "f": 4, "h": 8, "d": 8, "T": 0, "F": 0, "N": 0}.items()}
+TAGS = "ifsdhTFN"
 """Type tags that an address of ours can take; the wider numbers and the truths are taken as numbers."""
 _KNOWN = TAGS.encode()
 _PRINTABLE = bytes(range(0x21, 0x7F))

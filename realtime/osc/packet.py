@@ -44,7 +44,8 @@ def decode(datagram: bytes, elements: Iterable[Element]) -> list[Message] | str:
 def _decode(message: bytes, tag: int) -> Message:
     parsed = OscMessage(message)
     # `T` and `F` come as truths; nothing else than numbers and texts passes the check.
-    return Message(parsed.address, tuple(int(value) if isinstance(value, bool) else value for value in parsed), tag)
+    # Nil is no argument: programs draw a command without any as a button, which sends one.
+    return Message(parsed.address, tuple(int(value) if isinstance(value, bool) else value for value in parsed if value is not None), tag)
 
 
 def encode(path: str, values: Sequence[Value] = ()) -> bytes:

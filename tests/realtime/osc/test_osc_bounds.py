@@ -50,7 +50,7 @@ def test_heavy_packets_are_well_formed(name: str) -> None:
 
 def test_reasons_say_what_was_got_and_what_is_allowed() -> None:
     assert check(MALFORMED["8 kB and more"]) == f"size: got {16 + 400 * (len(GAIN) + 4)} bytes; allowed: at most {DATAGRAM_BYTES}"
-    assert check(MALFORMED["unknown type tag"]) == "type tags: got b'Q'; allowed: of ifsdhTF"
+    assert check(MALFORMED["unknown type tag"]) == "type tags: got b'Q'; allowed: of ifsdhTFN"
     assert check(FIVE["negative element size"]) == "size of an element: got -4 bytes; allowed: a multiple of 4 up to the 4 that are left"
 
 

@@ -289,7 +289,7 @@ def test_hostile_packets_change_nothing(ear: Ear, name: str) -> None:
 def test_what_is_malformed_is_said_once_with_its_reason(ear: Ear) -> None:
     for _ in range(1000):
         ear.send(MALFORMED["unknown type tag"])
-    assert [line.text for line in ear.log.lines()] == ["malformed packet from 127.0.0.1:57120: type tags: got b'Q'; allowed: of ifsdhTF"]
+    assert [line.text for line in ear.log.lines()] == ["malformed packet from 127.0.0.1:57120: type tags: got b'Q'; allowed: of ifsdhTFN"]
     assert ear.receiver.snapshot().refused == 1000
 
 
