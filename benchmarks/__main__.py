@@ -12,6 +12,7 @@ from benchmarks.report import BenchmarkError, show_table, to_json
 # Name → module with `run(arguments: list[str]) -> Outcome`; imported only when asked for.
 BENCHMARKS = {
     "codec": "benchmarks.codec",
+    "latency": "benchmarks.latency",
     "osc": "benchmarks.osc",
     "query": "benchmarks.query",
     "sequencer": "benchmarks.sequencer",

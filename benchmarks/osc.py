@@ -30,8 +30,8 @@ from realtime.kernels.layout import MAX_DECKS
 from realtime.osc.flood import FloodLimits
 from realtime.osc.packet import bundle, encode
 from realtime.osc.receiver import HORIZON_S, OscReceiver
-from realtime.osc.time_tag import from_unix, to_seconds_ahead
-from tests.fuzz.osc_corpus import FIVE, fuzzed, hostile
+from realtime.osc.time_tag import to_seconds_ahead
+from tests.fuzz.osc_corpus import FIVE, from_unix, fuzzed, hostile
 from tests.memory_stage import memory_core
 
 ENDLESS = FloodLimits(1e12, 1e12, 1e12, 1e12)

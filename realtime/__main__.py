@@ -16,9 +16,9 @@ from realtime.errors import OptionError, StageError
 from realtime.options import check_setup, parser, read_setup, refuse
 
 if TYPE_CHECKING:
+    from realtime.control.event_log import EventLog
     from realtime.engine import Engine
     from realtime.setup import Setup
-    from realtime.show import Show
 
 STATUS_S = 0.2
 PLAIN_STATUS_S = 10.0
@@ -79,6 +79,7 @@ def _play(arguments: argparse.Namespace) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: stop.set())
+    from realtime.control.automation_file import read_automation
     from realtime.engine import Engine, EngineConfig
     from realtime.instance import Instance
     from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
@@ -95,6 +96,9 @@ def _play(arguments: argparse.Namespace) -> int:
     refuse(arguments, RENDER_ONLY, "is for --render", "leave it out, or name a file: --render take.wav")
     setup = read_setup(arguments)
     check_setup(setup)
+    if arguments.automation is not None:
+        # Before a device opens for it.
+        read_automation(arguments.automation)
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(2**31)
     engine = Engine(
         EngineConfig(
@@ -109,23 +113,27 @@ def _play(arguments: argparse.Namespace) -> int:
     )
     with Instance(), engine:
         show = Show(engine, setup.show)
+        lines = _Lines(show.log, live=_is_live(arguments.headless))
         try:
             show.start()
             # What is there now stays: the collector shall not look through all of it again and again while packets come in.
             gc.collect()
             gc.freeze()
             _show(f"playing on {engine.snapshot().device} at {engine.snapshot().sample_rate_hz} Hz, seed {seed}; Ctrl-C ends")
-            _load(engine, setup)
+            loads = _load(engine, setup)
             if arguments.record:
                 show.ask("/record/start")
             if arguments.automation is not None:
-                show.ask("/automation/play", str(arguments.automation))
-            failed = _follow(engine, show, stop, arguments.seconds, headless=arguments.headless)
+                # From the first sound on, as in a render.
+                show.ask_when_heard(loads, "/automation/play", str(arguments.automation))
+            failed = _follow(engine, lines, stop, arguments.seconds, headless=arguments.headless)
             last = engine.snapshot()
             # The fade is a part of the take, and what it is heard by ends before the memory it is heard from.
             engine.fade_out()
         finally:
             show.close()
+            # What became of a take is known only now.
+            lines.show()
     _show("\n".join(summary(last)))
     return _fail(failed, 1) if failed else 0
 
@@ -137,14 +145,15 @@ def _show(text: str, end: str = "\n", *, error: bool = False) -> None:
         print(text, end=end, file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def _load(engine: "Engine", setup: "Setup") -> None:
-    """Send a set-up to the engine."""
+def _load(engine: "Engine", setup: "Setup") -> list[int]:
+    """Send a set-up to the engine; returns the number of every deck's load."""
     from realtime import commands as do
     from realtime.controls import DECK_CONTROLS
     from realtime.controls import find as find_control
 
     for control, value in setup.master:
         engine.send(do.SetControl(None, control, value))
+    loads = []
     for number, deck in enumerate(setup.decks):
         stage = [(control, value) for control, value in deck.controls if find_control(DECK_CONTROLS, control)]
         own = tuple(pair for pair in deck.controls if pair not in stage)
@@ -152,28 +161,46 @@ def _load(engine: "Engine", setup: "Setup") -> None:
             engine.send(do.SetControl(number, control, value))
         if deck.lead_frames is not None:
             engine.send(do.SetLead(number, deck.lead_frames))
-        engine.send(do.Load(number, deck.patch, deck.seed, own, deck.choices, deck.prime))
+        loads.append(engine.send(do.Load(number, deck.patch, deck.seed, own, deck.choices, deck.prime)))
+    return loads
 
 
-def _follow(engine: "Engine", show: "Show", stop: threading.Event, seconds: float | None, *, headless: bool) -> str:
+def _is_live(headless: bool) -> bool:
+    """Whether somebody looks at one line that changes."""
+    return sys.stdout is not None and sys.stdout.isatty() and not headless
+
+
+class _Lines:
+    """Shows what a log has to say, each line once."""
+
+    def __init__(self, log: "EventLog", *, live: bool) -> None:
+        self._log = log
+        self._clear = _CLEAR if live else ""
+        self._shown = 0
+
+    def show(self) -> None:
+        """Show what is new."""
+        for line in self._log.lines(self._shown):
+            self._shown = line.number
+            times = f" ({line.count} times)" if line.count > 1 else ""
+            _show(f"{self._clear}{line.text}{times}", error=True)
+
+
+def _follow(engine: "Engine", lines: _Lines, stop: threading.Event, seconds: float | None, *, headless: bool) -> str:
     """Show the status until the end; returns why it failed when no deck ever played."""
     from realtime.status import status_line
 
-    live = sys.stdout is not None and sys.stdout.isatty() and not headless
+    live = _is_live(headless)
     interval = STATUS_S if live else PLAIN_STATUS_S
     shown: dict[int, str] = {}
     noted: dict[int, str] = {}
     notice = ""
-    said = 0
     waited = 0.0
     while not stop.is_set():
         snapshot = engine.snapshot()
         if seconds is not None and snapshot.clock_frames >= seconds * snapshot.sample_rate_hz:
             break
-        for line in show.log.lines(said):
-            said = line.number
-            times = f" ({line.count} times)" if line.count > 1 else ""
-            _show(f"{_CLEAR if live else ''}{line.text}{times}", error=True)
+        lines.show()
         if engine.notice != notice:
             notice = engine.notice
             _show(f"{_CLEAR if live else ''}{notice}", error=True)

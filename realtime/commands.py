@@ -65,7 +65,7 @@ class ScheduleControl:
 
 @dataclass(frozen=True)
 class SettleControl:
-    """Note that a scheduled value is the present one: it shows, and what is loaded again begins with it. The sound does not change by it."""
+    """Note that a scheduled value is the present one: it shows, and what is loaded again begins with it. The sound does not change."""
 
     deck: int | None
     control: str

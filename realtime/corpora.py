@@ -4,6 +4,7 @@ It looks at names, weights and folders, not into a corpus.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,3 +96,30 @@ def read_options(raw: dict[str, Any]) -> VoiceOptions:
     """What `write_options` wrote."""
     corpora = tuple(CorpusChoice(str(c["path"]), float(c["weight"]), tuple(map(str, c["labels"]))) for c in raw["corpora"])
     return VoiceOptions(corpora, None if raw["prime"] is None else Path(raw["prime"]))
+
+
+_CORPUS_TEXT = re.compile(r"(?P<path>.+?)(?:;weight=(?P<weight>[^;]+))?(?:;labels=(?P<labels>.+))?", re.S)
+
+
+def corpus_text(choice: CorpusChoice) -> str:
+    """A corpus in one line, as OSC and scenes say it: ``FOLDER[;weight=W][;labels=A,B]``."""
+    weight = f";weight={choice.weight:g}" if choice.weight != 1.0 else ""
+    return f"{choice.path}{weight}" + (f";labels={','.join(choice.labels)}" if choice.labels else "")
+
+
+def parse_corpus(text: str) -> CorpusChoice:
+    """Read what `corpus_text` writes.
+
+    Raises
+    ------
+    CorpusError — no folder, or a weight that is no number.
+    """
+    found = _CORPUS_TEXT.fullmatch(text)
+    if found is None:
+        raise CorpusError("a corpus without a folder", got=repr(text), allowed="FOLDER[;weight=W][;labels=A,B]")
+    try:
+        weight = 1.0 if found["weight"] is None else float(found["weight"])
+    except ValueError:
+        raise CorpusError(f"corpus {found['path']}: the weight is no number", got=found["weight"]) from None
+    labels = tuple(label.strip() for label in (found["labels"] or "").split(",") if label.strip())
+    return CorpusChoice(found["path"], weight, labels)

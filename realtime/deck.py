@@ -53,8 +53,8 @@ class Deck:
 
     Thread
     ------
-    The engine's control thread; `announced`, `ask`, `set_value`, `schedule_value`, `note_value`, `set_freeze`, `values` and `snapshot` from
-    any.
+    The engine's control thread; `announced`, `ask`, `order`, `set_value`, `schedule_value`, `note_value`, `set_freeze`, `values` and
+    `snapshot` from any.
     """
 
     def __init__(self, number: int, block: SharedBlock, pool: Pool, seed: int, journal: Journal | None = None) -> None:
@@ -76,6 +76,7 @@ class Deck:
         # Values are set by any thread while this one moves jobs about: a value must not fall between two of them.
         self._lock = threading.RLock()
         self._asked: Job | None = None
+        self._ordered: set[int] = set()
         self._wanted: Job | None = None
         self._incoming: Take | None = None
         self._current: Take | None = None
@@ -95,6 +96,11 @@ class Deck:
             self._asked = job
             self.announced = job.manifest
 
+    def order(self, number: int) -> None:
+        """Announce that `set_corpora` will be called with this number. Any thread."""
+        with self._lock:
+            self._ordered.add(number)
+
     def load(self, job: Job) -> None:
         """Play `job`, cross-fading from what sounds now. The latest wins when several are asked for at once."""
         if job.seed is None:
@@ -105,6 +111,7 @@ class Deck:
         self._drop_incoming()
         with self._lock:
             self._wanted = job
+            self._ordered.discard(job.number)
             if self._asked is job:
                 self._asked = None
             # A later one that was asked for meanwhile stays announced.
@@ -115,6 +122,8 @@ class Deck:
         jobs = self._jobs()
         if jobs:
             self.load(jobs[0].with_corpora(corpora, number))
+        with self._lock:
+            self._ordered.discard(number)
 
     @property
     def playing(self) -> int:
@@ -127,7 +136,7 @@ class Deck:
         """Numbers of the jobs on their way. Any thread."""
         with self._lock:
             waiting = [self._asked, self._wanted, self._incoming.job if self._incoming is not None else None]
-            return tuple(job.number for job in waiting if job is not None)
+            return (*self._ordered, *(job.number for job in waiting if job is not None))
 
     @property
     def seed(self) -> int:
@@ -319,9 +328,10 @@ class Deck:
                 self._show_note(event)
             elif event["event"] == "failed":
                 # It is idle again by itself: the voice broke, not the process.
-                self._incoming = None
                 self._pool.give(take.worker, idle=True)
-                self._give_up(str(event["error"]))
+                with self._lock:
+                    self._incoming = None
+                    self._give_up(str(event["error"]))
                 return
         lead = int(self._block.words[self._words + at.D_LEAD_FRAMES])
         if self._is_lost(take) or take.worker.overdue():
@@ -424,14 +434,19 @@ class Deck:
             self._block.words[self._words + at.D_ACTIVE] = -1
             self._rest("failed", reason)
         else:
-            self.announced = self._current.job.manifest
+            self._announce(self._current.job.manifest)
 
     def _rest(self, state: str, fault: str) -> None:
         self.state = state
         self._fault = fault
         self._mode_note = ""
         if state != "playing":
-            self.announced = None
+            self._announce(None)
+
+    def _announce(self, manifest: Manifest | None) -> None:
+        """Values are of this patch from now on, unless another has been asked for meanwhile."""
+        with self._lock:
+            self.announced = manifest if self._asked is None else self._asked.manifest
 
     def _drop_incoming(self) -> None:
         if self._incoming is not None:
@@ -449,12 +464,13 @@ class Deck:
 
     def snapshot(self, device_latency_s: float) -> DeckSnapshot:
         """The deck now. Any thread."""
-        manifest = self.announced
-        standing = Standing(self.number, manifest.slug if manifest else "", self.state, self.error, self._note, self.restarts)
-        shown = deck_snapshot(self._block, standing, self._current, device_latency_s)
-        manifest, values = self.values()
-        shown = replace(shown, manifest=manifest, values=values, seed=self._seed, playing=self.playing, coming=self.coming)
+        # Of one moment: a load that has just left `coming` must be seen in `playing`, or why it failed.
         with self._lock:
+            manifest = self.announced
+            standing = Standing(self.number, manifest.slug if manifest else "", self.state, self.error, self._note, self.restarts)
+            shown = deck_snapshot(self._block, standing, self._current, device_latency_s)
+            manifest, values = self.values()
+            shown = replace(shown, manifest=manifest, values=values, seed=self._seed, playing=self.playing, coming=self.coming)
             jobs = self._jobs()
         if not jobs:
             return shown

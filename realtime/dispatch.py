@@ -168,6 +168,7 @@ class Dispatch:
         # A patch without a corpus has no own one to go back to either.
         options = check_options(f"deck {deck.number + 1}", deck.announced, command.corpora or (CorpusChoice(OWN_CORPUS),))
         number = next(self._numbers)
+        deck.order(number)
         self._waiting.put(partial(deck.set_corpora, options.corpora if command.corpora else (), number))
         return number
 

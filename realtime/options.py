@@ -9,7 +9,7 @@ from realtime.errors import OptionError
 
 if TYPE_CHECKING:
     from patches.manifest import Manifest
-    from realtime.setup import Setup
+    from realtime.setup import Setting, Setup
     from realtime.show_settings import ShowSettings
 
 DEFAULT_PATCH = "textures"
@@ -49,7 +49,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("patches", nargs="*", metavar="SLUG", help=f"patch (slug or folder) for each deck; none: {DEFAULT_PATCH}")
     made.add_argument("--rack", type=Path, metavar="FILE", help="decks, patches and values from a TOML file")
-    made.add_argument("--set", action="append", default=[], metavar="DECK.CONTROL=VALUE", help="set a control; may be given again")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="DECK.CONTROL=VALUE",
+        help="set a control, also by its address: /deck/1/pan=-1; may be given again",
+    )
     made.add_argument("--seed", type=int, metavar="N", help="repeat a performance; default: another one each time, and it is shown")
     made.add_argument("--headless", action="store_true", help="no status line; messages only")
     made.add_argument("--sample-rate", type=int, metavar="HZ", help="the device's rate (patches are resampled to it)")
@@ -111,9 +117,8 @@ def read_setup(arguments: argparse.Namespace) -> "Setup":
     """
     from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
     from realtime.rack import read_rack
-    from realtime.setup import DeckSetup, Setup, apply_corpora, apply_settings, parse_setting
+    from realtime.setup import DeckSetup, Setup, apply_corpora, apply_settings
 
-    settings = [parse_setting(text) for text in arguments.set]
     if arguments.rack is not None and arguments.patches:
         raise OptionError("--rack names the patches itself", got=" ".join(arguments.patches), hint="give patches or --rack, not both")
     if arguments.lead_frames is not None and not 1 <= arguments.lead_frames <= MAX_LEAD_FRAMES:
@@ -127,8 +132,21 @@ def read_setup(arguments: argparse.Namespace) -> "Setup":
         if len(patches) > MAX_DECKS:
             raise OptionError("number of patches", got=str(len(patches)), allowed=f"up to {MAX_DECKS}")
         setup = Setup(tuple(DeckSetup(patch) for patch in patches))
+    settings = [_setting(text, setup) for text in arguments.set]
     setup = replace(setup, show=_show_settings(setup.show, arguments))
     return apply_corpora(apply_settings(setup, settings), arguments.corpus, arguments.label, arguments.prime)
+
+
+def _setting(text: str, setup: "Setup") -> "Setting":
+    """One ``--set``: DECK.CONTROL=VALUE, or an address as in OSC."""
+    from patches.library import find
+    from patches.reader import read_manifest
+    from realtime.control.settings import parse_address_setting
+    from realtime.setup import parse_setting
+
+    if not text.startswith("/"):
+        return parse_setting(text)
+    return parse_address_setting(text, [read_manifest(find(deck.patch)) for deck in setup.decks])
 
 
 def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "ShowSettings":

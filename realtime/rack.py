@@ -28,9 +28,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from realtime.control.table import SEED_MAX
 from realtime.errors import RackError
 from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
-from realtime.rack_show import SHOW_KEYS, read_show
+from realtime.rack_show import SHOW_KEYS, read_show, to_float
 from realtime.setup import DeckSetup, Setup
 from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
@@ -63,7 +64,8 @@ def read_rack(path: Path) -> Setup:
         raise RackError(f"rack {path}: too big", got=f"{len(content)} bytes", allowed=f"up to {MAX_RACK_BYTES}")
     try:
         raw = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Also what is no UTF-8, and a number longer than Python reads.
         raise RackError(f"rack {path}: not TOML", got=str(error)) from None
     for key, value in raw.items():
         kind = _RACK_KEYS.get(key)
@@ -92,8 +94,8 @@ def _deck(path: Path, number: int, raw: Any) -> DeckSetup:
         kinds = _DECK_KEYS.get(key)
         if kinds is None or not isinstance(value, kinds) or isinstance(value, bool):
             raise RackError(f"rack {path}: {where}: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=", ".join(_DECK_KEYS))
-    if raw.get("seed", 0) < 0:
-        raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 or more")
+    if not 0 <= raw.get("seed", 0) <= SEED_MAX:
+        raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 to 2^63-1")
     if not 1 <= raw.get("lead_frames", 1) <= MAX_LEAD_FRAMES:
         raise RackError(f"rack {path}: {where}: lead_frames", got=str(raw["lead_frames"]), allowed=f"1 to {MAX_LEAD_FRAMES}")
     if "patch" not in raw:
@@ -124,7 +126,7 @@ def _corpora(path: Path, where: str, raw: str | list[Any]) -> tuple[CorpusChoice
         labels = _names(path, f"{where}: corpus: labels", table.get("labels", []))
         own = table["path"] == OWN_CORPUS
         folder = OWN_CORPUS if own else _beside(path, where, table["path"])
-        choices.append(CorpusChoice(folder, float(table.get("weight", 1.0)), labels))
+        choices.append(CorpusChoice(folder, to_float(table.get("weight", 1.0)), labels))
     return tuple(choices)
 
 
@@ -144,6 +146,6 @@ def _names(path: Path, where: str, raw: list[Any]) -> tuple[str, ...]:
 
 def _numbers(path: Path, where: str, raw: dict[str, Any]) -> tuple[tuple[str, float], ...]:
     for key, value in raw.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(to_float(value)):
             raise RackError(f"rack {path}: {where}: the value of a control is a number", got=f"{key} = {value!r}")
     return tuple((key, float(value)) for key, value in raw.items())

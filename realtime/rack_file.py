@@ -7,6 +7,7 @@ import tomli_w
 
 from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS
 from realtime.errors import RackError
+from realtime.rack import MAX_RACK_BYTES
 from realtime.show_settings import ShowSettings
 from realtime.snapshot import DeckSnapshot, Snapshot
 from realtime.text_file import TextFileWriter
@@ -60,17 +61,23 @@ def write_rack(path: Path, table: dict[str, Any]) -> None:
 
     Raises
     ------
+    RackError — bigger than a rack file may be.
     RenderError — not writable.
     """
+    text = tomli_w.dumps(table)
+    size = len(text.encode())
+    if size > MAX_RACK_BYTES:
+        raise RackError(f"rack {path}: too big", got=f"{size} bytes", allowed=f"up to {MAX_RACK_BYTES}", hint="delete some scenes")
     with TextFileWriter() as file:
-        file.write(path, tomli_w.dumps(table))
+        file.write(path, text)
 
 
 def _deck(deck: DeckSnapshot) -> dict[str, Any]:
     assert deck.manifest is not None  # checked by `rack_table`
     stage = {control.id: value for control, value in zip(DECK_CONTROLS, deck.stage, strict=True)}
     own = {control.id: value for control, value in zip(deck.manifest.controls, deck.values, strict=True)}
-    table: dict[str, Any] = {"patch": deck.folder or deck.patch, "seed": deck.seed}
+    # A folder in full: the rack may stand elsewhere than the program was started.
+    table: dict[str, Any] = {"patch": str(Path(deck.folder).resolve()) if deck.folder else deck.patch, "seed": deck.seed}
     if deck.lead_asked is not None:
         table["lead_frames"] = deck.lead_asked
     if deck.options.corpora:

@@ -18,6 +18,7 @@
     name = "verse"          # as saved by /rack/save
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def read_show(path: Path, raw: dict[str, Any]) -> ShowSettings:
     elif inline:
         mapping = from_table(inline, f"rack {path}: midi")
     ports = tuple(midi.get("ports", ()))
-    if not all(isinstance(port, str) and port for port in ports):
+    if not all(isinstance(port, str) and port and "\0" not in port for port in ports):
         raise RackError(f"rack {path}: midi: ports", got=repr(midi["ports"]), allowed="a list of names")
     return ShowSettings(
         OscSettings(**osc),
@@ -86,6 +87,14 @@ def read_show(path: Path, raw: dict[str, Any]) -> ShowSettings:
     )
 
 
+def to_float(number: float) -> float:
+    """A number of a TOML file: its whole numbers can be longer than any float, and are infinite then."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def _checked(path: Path, table: str, raw: dict[str, Any]) -> dict[str, Any]:
     """`raw` with known keys, right kinds and values in range only."""
     fields = _FIELDS[table]
@@ -93,12 +102,15 @@ def _checked(path: Path, table: str, raw: dict[str, Any]) -> dict[str, Any]:
     for key, value in raw.items():
         kind, allowed = fields.get(key, (None, None))
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = to_float(value)
         if kind is None or not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
             raise RackError(f"rack {path}: {table}: unknown key or wrong kind", got=f"{key} = {value!r}", allowed=", ".join(fields))
+        if isinstance(value, str) and (not value or "\0" in value):
+            # An empty host would listen to everybody, and no name of anything has a zero in it.
+            raise RackError(f"rack {path}: {table}: {key} is empty or has a zero in it", hint="leave the key out")
         if allowed and isinstance(value, str) and value not in allowed:
             raise RackError(f"rack {path}: {table}: {key}", got=value, allowed=", ".join(map(str, allowed)))
         if allowed and isinstance(value, (int, float)) and not allowed[0] <= value <= allowed[1]:  # type: ignore[operator]
-            raise RackError(f"rack {path}: {table}: {key}", got=f"{value:g}", allowed=f"{allowed[0]:g} to {allowed[1]:g}")
+            raise RackError(f"rack {path}: {table}: {key}", got=str(value), allowed=f"{allowed[0]:g} to {allowed[1]:g}")
         taken[key] = value
     return taken

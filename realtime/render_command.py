@@ -89,11 +89,16 @@ def render_command(arguments: argparse.Namespace, say: Say) -> int:
     return _render_folder(take, folders[0], clips, say)
 
 
+_OF_A_SETUP = (
+    "--rack", "--set", "--seed", "--seconds", "--hops", "--sample-rate", "--block-frames", "--lead-frames", "--automation", "--corpus",
+    "--label", "--prime", "--input-file", "--units", "--replace",
+)  # fmt: skip
+"""What a performance says itself."""
+
+
 def _performance(arguments: argparse.Namespace, say: Say) -> int:
     """Render again what was played; everything about it stands in its file."""
-    given = [
-        name for name in ("--rack", "--set", "--seed", "--seconds", "--hops", "--sample-rate", "--automation") if _given(arguments, name)
-    ]
+    given = [name for name in _OF_A_SETUP if _given(arguments, name)]
     if arguments.patches or given:
         got = " ".join([*arguments.patches, *given])
         raise OptionError("--performance says itself what is played", got=got, hint="give only --performance FILE --render FILE")

@@ -3,7 +3,7 @@
 It knows the parts, not what they do. A part that cannot start is left out and said so: the sound goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +86,7 @@ class Show:
         self.automation = AutomationPlayer(core, self.transport, Path(), core.hands)
         self.automation.serve()
         midi = settings.midi
-        self.ports = MidiPorts(self.log, self._hear, midi.backend, midi.ports)
+        self.ports = MidiPorts(self.log, self._hear, midi.backend, midi.ports, lambda port: self.mapper.plugged(port))
         self.mapper = MidiMapper(
             core,
             self.log,
@@ -106,14 +106,15 @@ class Show:
         self.core.start()
         self._running.callback(self.core.close)
         self._running.callback(self.transport.close)
+        self._running.callback(self._end_automation)
         self._set_transport()
         osc = self._settings.osc
-        if osc.on and self._begin("osc", self.osc):
+        if osc.on and self._begin("osc", "OSC", self.osc):
             query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver)
-            if self._begin("osc", query):
-                self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}, OSCQuery on http://{osc.host}:{query.port}")
-        if self._settings.midi.on and self._begin("midi", self.ports):
-            self._begin("midi", self.mapper)
+            found = self._begin("osc", "OSCQuery", query)
+            self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}" + (f", OSCQuery on http://{osc.host}:{query.port}" if found else ""))
+        if self._settings.midi.on and self._begin("midi", "MIDI", self.ports):
+            self._begin("midi", "MIDI", self.mapper)
 
     def close(self) -> None:
         """End every part, in the order opposite to their start. Before the engine's block goes."""
@@ -123,15 +124,31 @@ class Show:
         """Ask for something on behalf of the command line; what goes wrong is said in the log."""
         self.core.request(path, arguments, Origin("command line", tell=self._heard))
 
+    def ask_when_heard(self, loads: Sequence[int], path: str, *arguments: float | int | str) -> None:
+        """The same once these loads, one of each deck in order, are heard or have failed."""
+        for deck, number in enumerate(loads):
+            self.core.pending.expect(number, deck, lambda why: None)
+        self.core.sync(lambda: self.ask(path, *arguments))
+
+    def _end_automation(self) -> None:
+        """Write what is being recorded of the controls."""
+        try:
+            written = self.automation.recorder.stop()
+        except StageError as error:
+            self.log.say("automation", str(error))
+            return
+        if written is not None:
+            self.log.say("automation", f"automation recorded: {written}")
+
     def _heard(self, outcome: Outcome) -> None:
         if outcome.state == "failed":
             self.log.say("command line", f"{outcome.path}: {outcome.why}")
 
-    def _begin(self, channel: str, part: _Part) -> bool:
+    def _begin(self, channel: str, name: str, part: _Part) -> bool:
         try:
             part.start()
         except (StageError, OSError) as error:
-            self.log.say(channel, f"{channel.upper() if channel != 'midi' else 'MIDI'} is off: {error}")
+            self.log.say(channel, f"{name} is off: {error}")
             return False
         self._running.callback(part.close)
         return True

@@ -8,7 +8,10 @@ import pytest
 
 from export import __main__ as export
 from patches import __main__ as patches
+from patches.library import find
+from patches.reader import read_manifest
 from realtime.__main__ import parser
+from realtime.control.settings import parse_address_setting
 from realtime.rack import read_rack
 from realtime.setup import parse_setting
 from training.commands import make_parser
@@ -27,7 +30,10 @@ def commands(module: str) -> list[list[str]]:
 def test_stage_commands(arguments: list[str]) -> None:
     options = parser().parse_args(arguments)
     for text in options.set:
-        parse_setting(text)
+        if text.startswith("/"):
+            parse_address_setting(text, [read_manifest(find(slug)) for slug in options.patches])
+        else:
+            parse_setting(text)
 
 
 @pytest.mark.parametrize("arguments", commands("training"), ids=" ".join)
@@ -48,6 +54,9 @@ def test_studio_commands(arguments: list[str], tmp_path: Path, monkeypatch: pyte
 MODULES = {"training": make_parser(print), "export": export._parser(), "patches": patches._parser(), "realtime": parser()}
 
 
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("mosaic", "descriptors", "automation", "osc", "midi")))
+
+
 def shown(page: str) -> list[tuple[str, list[str]]]:
     """Module and arguments of every command that a page shows, in a block of code or within a line."""
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -56,7 +65,13 @@ def shown(page: str) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments"), [row for page in ("README.md", "docs/mosaic.md", "docs/descriptors.md", "docs/automation.md", "docs/osc.md", "docs/midi.md") for row in shown(page)], ids=str
+    ("module", "arguments"),
+    [
+        row
+        for page in ("README.md", "docs/mosaic.md", "docs/descriptors.md", "docs/automation.md", "docs/osc.md", "docs/midi.md")
+        for row in shown(page)
+    ],
+    ids=str,
 )
 def test_every_command_of_the_docs_is_understood(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     if module == "training" and len(arguments) == 1:

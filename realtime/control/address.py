@@ -20,8 +20,8 @@ _UNBOUNDED = 2**31 - 1
 class Argument:
     """One argument of an address.
 
-    `minimum` and `maximum` bound a number (inclusive) or the characters of a text; `choices` are the only texts allowed, where there are any.
-    `optional` arguments may be left out from the end; `many` is the last one, given once or more often.
+    `minimum` and `maximum` bound a number (inclusive) or the characters of a text; `choices` are the only texts allowed, where there are
+    any. `optional` arguments may be left out from the end; `many` is the last one, given once or more often.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Argument:
 class Address:
     """One address, as it stands in the namespace now.
 
-    A *value* holds one argument, can be read, set, stored in a scene, mapped and automated. A *command* does something and answers `/done` or
-    `/fail`. A *query* only answers.
+    A *value* holds one argument, can be read, set, stored in a scene, mapped and automated. A *command* does something and answers `/done`
+    or `/fail`. A *query* only answers.
     """
 
     path: str
@@ -117,7 +117,7 @@ def take_argument(argument: Argument, got: Value) -> tuple[Value, bool]:
         return got, False
     if isinstance(got, bool):
         got = int(got)
-    if not isinstance(got, (int, float)) or not math.isfinite(got):
+    if not isinstance(got, (int, float)) or not _is_finite(got):
         raise ValueError(f"{argument.name}: got {got!r}; allowed: {argument.allowed}")
     value = min(max(got, argument.minimum), argument.maximum)
     if argument.tag == "i":
@@ -126,6 +126,14 @@ def take_argument(argument: Argument, got: Value) -> tuple[Value, bool]:
             raise ValueError(f"{argument.name}: got {got!r}; allowed: {argument.allowed}")
         return int(value), value != got
     return float(value), value != got
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        # A whole number that no float holds.
+        return False
 
 
 def take_arguments(address: Address, given: Sequence[Value]) -> tuple[tuple[Value, ...], bool]:

@@ -6,6 +6,7 @@ hand sets is the hand's until automation is started again.
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -92,6 +93,10 @@ class AutomationPlayer:
 
     def _serve_play(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
         path = self.path(str(values[0]))
+        with suppress(OSError):
+            # A file of another ending, named in full.
+            named = self._folder / str(values[0])
+            path = named if named.is_file() else path
         self.play(read_automation(path), path.name)
 
     def _serve_stop(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:

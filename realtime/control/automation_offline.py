@@ -3,11 +3,11 @@
 The same lanes give the same values at the same frames as `AutomationPlayer` hands on live; frame 0 of the render is where the file begins.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from patches.manifest import Manifest
 from realtime.control.automation_file import AutomationFile
-from realtime.control.automation_track import Due, check_lanes, evenly, fit
+from realtime.control.automation_track import AutomationTrack, Due, check_lanes, evenly, fit
 from realtime.control.namespace import Namespace, Spot
 from realtime.control.table import TEMPO_DEFAULT
 from realtime.controls import DECK_CONTROLS, FREEZE_LEVEL, MASTER_CONTROLS, stored
@@ -45,26 +45,25 @@ class OfflineAutomation:
         """Addresses that these decks and patches do not have."""
         spots = self._names.spots
 
-        def due(place: str, deck: int = -1, *, freeze: bool = False) -> Due:
-            def wanted(path: str) -> bool:
-                spot = spots.get(path)
-                if spot is None or spot.place != place or (deck >= 0 and spot.deck != deck):
-                    return False
-                return place != "deck" or (spot.control == "freeze") == freeze
+        def track(wanted: Callable[[Spot], bool]) -> AutomationTrack:
+            lanes = file.only(lambda path: path in spots and wanted(spots[path]))
+            return evenly(lanes, sample_rate_hz, tempo_bpm=tempo_bpm)
 
-            return Due(evenly(file.only(wanted), sample_rate_hz, tempo_bpm=tempo_bpm))
+        def due(place: str, deck: int) -> Due:
+            return Due(track(lambda spot: (spot.place, spot.deck) == (place, deck) and (place == "patch" or spot.control == "freeze")))
 
         decks = range(len(manifests))
-        self._mixer = [due("master"), due("deck")]
+        self._mixer = track(lambda spot: spot.place in ("master", "deck") and spot.control != "freeze")
+        self._mixed = 0
         self._patches = [due("patch", deck) for deck in decks]
-        self._freezes = [due("deck", deck, freeze=True) for deck in decks]
+        self._freezes = [due("deck", deck) for deck in decks]
 
     def mixer(self, end: int) -> Iterator[tuple[int, int, float]]:
-        """What the mixer reads that changes before frame `end`: frame, position among the block's floats, value as it is stored there."""
-        for due in self._mixer:
-            for frame, path, value in due.by(end - 1):
-                position, kept = self._stored(path, value)
-                yield frame, position, kept
+        """What the mixer reads that changes before frame `end`, in order: frame, position among the block's floats, value there."""
+        start, self._mixed = self._mixed, max(end, self._mixed)
+        for frame, path, value in self._mixer.until(start, end):
+            position, kept = self._stored(path, value)
+            yield frame, position, kept
 
     def patch(self, deck: int, frame: int) -> Iterator[tuple[int, float]]:
         """What changed of a patch's controls at or before the frame that a step's first frame is heard at: place in the manifest, value."""

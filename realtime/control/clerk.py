@@ -14,14 +14,17 @@ class Clerk:
     ----------
     name : str
         Of the thread.
+    complain : callable
+        Told what a job did wrong.
 
     Thread
     ------
     `do` from any; a job that asks for another has it done at once, inside itself.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, complain: Callable[[str], None]) -> None:
         self._name = name
+        self._complain = complain
         self._jobs: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._busy = False
@@ -40,7 +43,7 @@ class Clerk:
         return self._thread is threading.current_thread()
 
     def do(self, job: Callable[[], None]) -> bool:
-        """Have a job done; False where too many wait already. A job must not raise."""
+        """Have a job done; False where too many wait already."""
         with self._changed:
             if len(self._jobs) >= MOST_WAITING or self._stop:
                 return False
@@ -57,7 +60,7 @@ class Clerk:
         """Do what waits in the calling thread: for a clerk that was not started."""
         if self._thread is None:
             while self._jobs:
-                self._jobs.popleft()()
+                self._do(self._jobs.popleft())
 
     def close(self, limit_s: float) -> None:
         """Finish what waits, for at most so long."""
@@ -77,4 +80,10 @@ class Clerk:
                     return
                 job = self._jobs.popleft()
                 self._busy = True
+            self._do(job)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
             job()
+        except Exception as error:  # noqa: BLE001 - one job that goes wrong must not keep all that come after it from being done
+            self._complain(f"{self._name} stumbled: {type(error).__name__}: {error}")

@@ -52,7 +52,7 @@ class Conductor:
         self._complain = complain
         self._changed = threading.Condition()
         self._order = count()
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._due: list[tuple[int, int, Callable[[], None], bool]] = []
         self._tickers: dict[Ticker, int | None] = {}
         self._woken = False
         self._stop = False
@@ -63,12 +63,15 @@ class Conductor:
         """Jobs that wait for their time."""
         return len(self._due)
 
-    def at(self, frame: int, job: Callable[[], None]) -> bool:
-        """Have a job done at a frame, late ones at once, those of one frame in order; False where too many wait. A job must not raise."""
+    def at(self, frame: int, job: Callable[[], None], *, sure: bool = False) -> bool:
+        """Have a job done at a frame, late ones at once, those of one frame in order; False where too many wait.
+
+        One that is `sure` ends what is begun already: there is always room for it, and `clear` leaves it.
+        """
         with self._changed:
-            if len(self._due) >= MOST_WAITING:
+            if len(self._due) >= MOST_WAITING and not sure:
                 return False
-            heapq.heappush(self._due, (frame, next(self._order), job))
+            heapq.heappush(self._due, (frame, next(self._order), job, sure))
             self._changed.notify()
             return True
 
@@ -85,9 +88,10 @@ class Conductor:
             self._changed.notify()
 
     def clear(self) -> None:
-        """Forget every job that waits."""
+        """Forget every job that waits, but those that are sure."""
         with self._changed:
-            self._due.clear()
+            self._due = [entry for entry in self._due if entry[3]]
+            heapq.heapify(self._due)
 
     def start(self) -> None:
         """Begin."""
@@ -122,7 +126,7 @@ class Conductor:
                 if not self._due or self._due[0][0] > frame:
                     break
                 job = heapq.heappop(self._due)[2]
-            job()
+            self._do(job)
         with self._changed:
             woken, self._woken = self._woken, False
             tickers = [t for t, due in self._tickers.items() if woken or (due is not None and due <= frame)]
@@ -133,6 +137,12 @@ class Conductor:
             if self._due:
                 frames.append(self._due[0][0])
         return min(frames, default=None)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - as for a ticker
+            self._complain(f"something scheduled went wrong: {type(error).__name__}: {error}")
 
     def _call(self, ticker: Ticker, frame: int) -> int | None:
         try:

@@ -7,7 +7,6 @@ another, which holds up nobody.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from patches.errors import PatchError
 from realtime import commands as do
@@ -16,7 +15,7 @@ from realtime.control.clerk import Clerk
 from realtime.control.conductor import AHEAD_S, Clock, Conductor, Ticker
 from realtime.control.event_log import EventLog
 from realtime.control.hands import BY_ITSELF, Hands, key
-from realtime.control.mirror import Mirror
+from realtime.control.mirror import Mirror, Stage
 from realtime.control.namespace import Spot
 from realtime.control.outcome import Origin, Outcome
 from realtime.control.pending import Pending
@@ -28,19 +27,13 @@ CLOSE_LIMIT_S = 2.0
 MOST_IN_BUNDLE = 4096
 PANIC = "/panic"
 """Waits for nothing, not even for what was asked for before."""
+LOADS = frozenset(
+    f"/deck/{{deck}}/{name}" for name in ("load", "corpora", "prime", "patch/next", "patch/previous", "patch/random", "patch/program")
+)
+"""Rows that ask for files of patches, which the thread of a socket or port must not wait for."""
 
 Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | None"]
 """Serves a row: returns what `/done` or the answer says, or the number of the load that has to sound first. Raises named errors."""
-
-
-class Stage(Protocol):
-    """The engine's two doors."""
-
-    def send(self, command: do.Command) -> int:
-        """Ask for something."""
-
-    def snapshot(self) -> Snapshot:
-        """The stage now."""
 
 
 class ControlCore:
@@ -67,12 +60,13 @@ class ControlCore:
         self._lock = threading.RLock()
         self._mirror = Mirror(stage)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
-        self._loads = Clerk("clerk of decks")
-        self._files = Clerk("clerk of files")
-        self.conductor = Conductor(clock, self.sample_rate_hz, lambda text: log.say("engine", text))
+        self._loads = Clerk("clerk of decks", self._complain)
+        self._files = Clerk("clerk of files", self._complain)
+        self.conductor = Conductor(clock, self.sample_rate_hz, self._complain)
         self.pending = Pending(stage, lambda: self._loads.idle and self._files.idle)
         self._handed: dict[Spot, int] = {}
         """Frame of the last value that automation has handed on, where it is."""
+        self._panics = 0
         self._tickers: list[Ticker] = []
         self.tick(self.pending)
 
@@ -172,18 +166,29 @@ class ControlCore:
 
         A value is told of only when it was refused or clipped. What is asked for after a load is done after it.
         """
+        panics = self._panics
+
+        def run() -> None:
+            self._run(path, arguments, origin, panics)
+
+        def file() -> None:
+            self._put(self._files, run, path, arguments, origin)
+
         with self._lock:
             address = self._mirror.namespace.addresses.get(path)
-            served = self._handlers.get(address.row) if address is not None else None
+            row = address.row if address is not None else ""
+            served = self._handlers.get(row)
+            at_once = self._loads.inside or self._loads.idle
             if served is not None and served[1]:
-                clerk = self._files
-            elif path == PANIC or self._loads.inside or (self._loads.idle and not _loads_patch(path)):
-                self._run(path, arguments, origin)
-                return
+                # Behind the loads, then aside: a rack saved after a load has it.
+                if at_once:
+                    file()
+                else:
+                    self._put(self._loads, file, path, arguments, origin)
+            elif path == PANIC or self._loads.inside or (at_once and row not in LOADS):
+                run()
             else:
-                clerk = self._loads
-            if not clerk.do(lambda: self._run(path, arguments, origin)):
-                origin.tell(Outcome(path, "failed", tuple(arguments), "too much is waiting to be done; send less"))
+                self._put(self._loads, run, path, arguments, origin)
 
     def schedule(self, frame: int, messages: Sequence[tuple[str, Sequence[Value]]], origin: Origin) -> bool:
         """Ask for messages together at a frame of the stage clock; late ones at once. False, and told, where too many wait."""
@@ -192,19 +197,23 @@ class ControlCore:
                 self.request(path, arguments, origin)
             return True
         ahead = frame - round(AHEAD_S * self.sample_rate_hz)
-        handed: set[int] = set()
         mark = self.hands.mark
-        taken = len(messages) <= MOST_IN_BUNDLE and self.conductor.at(ahead, lambda: self._hand_over(frame, messages, handed, origin, mark))
-        taken = taken and self.conductor.at(frame, lambda: self._settle(messages, handed, origin, mark))
+        taken = len(messages) <= MOST_IN_BUNDLE and self.conductor.at(ahead, lambda: self._hand_over(frame, messages, origin, mark))
         if not taken:
             for path, arguments in messages:
-                origin.tell(Outcome(path, "failed", tuple(arguments), "too much is scheduled already; send it later"))
+                self._tell(origin, Outcome(path, "failed", tuple(arguments), "too much is scheduled already; send it later"))
         return taken
 
     def sync(self, then: Callable[[], None]) -> None:
         """Call `then` once everything asked for before is done."""
-        self.pending.sync(then)
-        self.conductor.wake()
+
+        def wait() -> None:
+            self.pending.sync(lambda: self._guarded(then))
+            self.conductor.wake()
+
+        # Behind the loads that have not been begun yet: only then are they among those that have to sound first.
+        if self._loads.idle or not self._loads.do(wait):
+            wait()
 
     def frame_now(self) -> int:
         """The stage clock, in frames since the stream opened."""
@@ -216,14 +225,17 @@ class ControlCore:
 
     def panic(self, on: bool) -> None:
         """Silence everything and stop what goes on in time, or open the sound again."""
-        self.stage.send(do.Panic(on))
+        with self._lock:
+            self._panics += on
+            self.stage.send(do.Panic(on))
         if not on:
             return
-        self.conductor.clear()
         for ticker in self._tickers:
             stop = getattr(ticker, "panic", None)
             if stop is not None:
                 stop()
+        # Last, so that nothing that went on meanwhile has put something there again.
+        self.conductor.clear()
 
     def resume(self) -> None:
         """Open the sound again after a panic: something was asked for that is to be heard."""
@@ -236,45 +248,80 @@ class ControlCore:
         """Whether a hand set a value after automation had scheduled it: then it is the hand's."""
         return origin.kind == "automation" and self.hands.touched(key(path, self.spot(path)), mark)
 
-    def _hand_over(self, frame: int, messages: Sequence[tuple[str, Sequence[Value]]], handed: set[int], origin: Origin, mark: int) -> None:
+    def _hand_over(self, frame: int, messages: Sequence[tuple[str, Sequence[Value]]], origin: Origin, mark: int) -> None:
         """Give the values among messages to the callback and the decks, a little before their time. What is wrong is told at its time."""
+        handed: set[int] = set()
+        panics = self._panics
+        # What is handed over is heard, also after a panic, and so has to be noted or taken back.
+        self.conductor.at(frame, lambda: self._settle(messages, handed, origin, mark, panics), sure=True)
+        names = self._mirror.namespace
         for number, (path, arguments) in enumerate(messages):
-            spot = self.spot(path)
+            spot = names.spots.get(path)
             if spot is None or spot.place == "own" or len(arguments) != 1 or self._left_to_hand(path, origin, mark):
                 continue
             with suppress(StageError, ValueError):
-                (value,), clipped = take_arguments(self._mirror.namespace.addresses[path], arguments)
+                (value,), clipped = take_arguments(names.addresses[path], arguments)
                 self.stage.send(do.ScheduleControl(frame, _deck_number(spot), spot.control, float(value)))
                 if not clipped:
                     handed.add(number)
                 if origin.kind == "automation":
                     self._handed[spot] = frame
 
-    def _settle(self, messages: Sequence[tuple[str, Sequence[Value]]], handed: set[int], origin: Origin, mark: int) -> None:
-        """Their frame has come: note the values that were handed over, ask for everything else."""
+    def _settle(self, messages: Sequence[tuple[str, Sequence[Value]]], handed: set[int], origin: Origin, mark: int, panics: int) -> None:
+        """Their frame has come: note the values that were handed over, ask for everything else.
+
+        After a panic they are taken back instead: what goes on in time has stopped where it was.
+        """
         for number, (path, arguments) in enumerate(messages):
             spot = self.spot(path)
             if self._left_to_hand(path, origin, mark):
                 continue
             if number not in handed or spot is None:
-                self.request(path, arguments, origin)
+                if panics == self._panics:
+                    self.request(path, arguments, origin)
                 continue
             with suppress(StageError):
-                self.stage.send(do.SettleControl(_deck_number(spot), spot.control, float(arguments[0])))
+                if panics == self._panics:
+                    self.stage.send(do.SettleControl(_deck_number(spot), spot.control, float(arguments[0])))
+                elif (present := self._mirror.read(path)) is not None:
+                    self.stage.send(do.SetControl(_deck_number(spot), spot.control, float(present[0])))
 
-    def _run(self, path: str, arguments: Sequence[Value], origin: Origin) -> None:
+    def _put(self, clerk: Clerk, job: Callable[[], None], path: str, arguments: Sequence[Value], origin: Origin) -> None:
+        if not clerk.do(job):
+            self._tell(origin, Outcome(path, "failed", tuple(arguments), "too much is waiting to be done; send less"))
+
+    def _complain(self, text: str) -> None:
+        self.log.say("engine", text)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - whoever asked may have gone; that must not end the thread of anybody else
+            self._complain(f"somebody could not be told: {type(error).__name__}: {error}")
+
+    def _tell(self, origin: Origin, outcome: Outcome) -> None:
+        self._guarded(lambda: origin.tell(outcome))
+
+    def _ended(self, origin: Origin, outcome: Outcome, panics: int) -> None:
+        """A load has ended: one that was asked for after a panic and sounds now opens the sound again."""
+        with self._lock:
+            if outcome.state == "done" and panics == self._panics:
+                self.resume()
+        self._tell(origin, outcome)
+
+    def _run(self, path: str, arguments: Sequence[Value], origin: Origin, panics: int) -> None:
         """Do one thing and tell what came of it."""
         try:
-            outcome = self._do(path, arguments, origin)
+            outcome = self._do(path, arguments, origin, panics)
         except (StageError, PatchError, ValueError) as error:
             outcome = Outcome(path, "failed", tuple(arguments), str(error))
         except Exception as error:  # noqa: BLE001 - a client's message must not end the thread of a clerk, a socket or a port
             outcome = Outcome(path, "failed", tuple(arguments), f"{type(error).__name__}: {error}")
             self.log.say("engine", f"{path} went wrong: {outcome.why}", path)
         if outcome is not None:
-            origin.tell(outcome)
+            self._tell(origin, outcome)
 
-    def _do(self, path: str, arguments: Sequence[Value], origin: Origin) -> Outcome | None:
+    def _do(self, path: str, arguments: Sequence[Value], origin: Origin, panics: int) -> Outcome | None:
         address = self._mirror.namespace.addresses.get(path)
         if address is None:
             # A patch may have gone that had it, or come; a look that is fresh enough, so that a thousand wrong addresses cost one.
@@ -299,22 +346,17 @@ class ControlCore:
         if address.kind == "query":
             return Outcome(path, "answer", done if isinstance(done, tuple) else (), reply=f"{path}.reply")
         if clipped:
-            origin.tell(Outcome(path, "clipped", (*arguments, *values), "out of range"))
+            self._tell(origin, Outcome(path, "clipped", (*arguments, *values), "out of range"))
         if isinstance(done, int):
             self._mirror.refresh(now=True)
-            self.pending.expect(done, self.deck_of(path), lambda why: origin.tell(_ended(path, values, why)))
+            self.pending.expect(done, self.deck_of(path), lambda why: self._ended(origin, _outcome(path, values, why), panics))
             return None
         return Outcome(path, "done", values if done is None else done)
-
-
-def _loads_patch(path: str) -> bool:
-    """Whether this asks for files of patches, which the thread of a socket or port must not wait for."""
-    return path.startswith("/deck/") and path.rpartition("/")[2] in ("load", "corpora", "next", "previous", "random", "program")
 
 
 def _deck_number(spot: Spot) -> int | None:
     return None if spot.place == "master" else spot.deck
 
 
-def _ended(path: str, values: tuple[Value, ...], why: str) -> Outcome:
+def _outcome(path: str, values: tuple[Value, ...], why: str) -> Outcome:
     return Outcome(path, "failed" if why else "done", values, why)

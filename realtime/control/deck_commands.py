@@ -9,8 +9,8 @@ from realtime import commands as do
 from realtime.control.address import Address, Value
 from realtime.control.core import ControlCore, Handler
 from realtime.control.outcome import Origin
-from realtime.errors import OptionError
-from realtime.voices.voice import CorpusChoice
+from realtime.corpora import parse_corpus
+from realtime.errors import CorpusError, OptionError
 
 PROGRAM = "starling"
 
@@ -40,6 +40,7 @@ class DeckCommands:
             "lead": lambda address, values, origin: self._ask(do.SetLead(self._deck(address), int(values[0]) or None)),
             "mode": lambda address, values, origin: self._ask(do.SetMode(self._deck(address), None if values[0] == -1 else int(values[0]))),
             "corpora": self._corpora,
+            "prime": self._prime,
             "patch/next": lambda address, values, origin: self._step(self._deck(address), 1),
             "patch/previous": lambda address, values, origin: self._step(self._deck(address), -1),
             "patch/random": lambda address, values, origin: self._step(self._deck(address), 0),
@@ -64,12 +65,19 @@ class DeckCommands:
         return self._begin(self._deck(address), str(values[0]), int(values[1]) if len(values) > 1 else None)
 
     def _begin(self, deck: int, patch: str, seed: int | None = None) -> int:
-        number = self._core.stage.send(do.Load(deck, patch, seed))
-        self._core.resume()
-        return number
+        return self._core.stage.send(do.Load(deck, patch, seed))
 
     def _corpora(self, address: Address, values: tuple[Value, ...], origin: Origin) -> int:
-        return self._core.stage.send(do.SetCorpora(self._deck(address), tuple(CorpusChoice(str(value)) for value in values)))
+        return self._core.stage.send(do.SetCorpora(self._deck(address), tuple(parse_corpus(str(value)) for value in values)))
+
+    def _prime(self, address: Address, values: tuple[Value, ...], origin: Origin) -> int:
+        """Load what plays again, with the values it has, after its sequencer has heard a clip."""
+        deck = self._core.stage.snapshot().decks[self._deck(address)]
+        if deck.manifest is None:
+            raise CorpusError(f"deck {deck.number + 1} is empty", hint="load a patch first")
+        controls = tuple((control.id, value) for control, value in zip(deck.manifest.controls, deck.values, strict=True))
+        patch = deck.folder or deck.patch
+        return self._core.stage.send(do.Load(deck.number, patch, None, controls, deck.options.corpora, str(values[0])))
 
     def _step(self, deck: int, step: int) -> int:
         """Load the patch `step` places further in the list, or for 0 any other."""

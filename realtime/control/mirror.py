@@ -10,6 +10,7 @@ from realtime import commands as do
 from realtime.control.address import Value
 from realtime.control.namespace import Namespace, Spot
 from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS
+from realtime.errors import UnknownControlError
 from realtime.snapshot import Snapshot
 
 FRESH_S = 0.02
@@ -124,9 +125,11 @@ class Mirror:
 
         Raises
         ------
-        StageError — whoever holds it refuses.
+        StageError — whoever holds it refuses, or the patch that had it has gone.
         """
-        spot = self.namespace.spots[path]
+        spot = self.namespace.spots.get(path)
+        if spot is None:
+            raise UnknownControlError("the patch that had it has gone", got=path)
         if spot.place == "own":
             held = self._held.get(path)
             if held is not None:
@@ -135,5 +138,5 @@ class Mirror:
             deck = None if spot.place == "master" else spot.deck
             self._stage.send(do.SetControl(deck, spot.control, float(value)))
         with self._lock:
-            for alias in self.namespace.aliases[spot] if spot.place != "own" else (path,):
+            for alias in self.namespace.aliases.get(spot, ()) if spot.place != "own" else (path,):
                 self._note(alias, value)

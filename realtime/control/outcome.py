@@ -27,8 +27,8 @@ def _nobody(outcome: Outcome) -> None:
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asks. `tell` hears of every command's outcome, of values that were refused or clipped, and of answers; from any thread, and it must
-    not block.
+    """Who asks. `tell` hears of every command's outcome, of values that were refused or clipped, and of answers; from any thread, and it
+    must not block.
     """
 
     kind: Literal["osc", "midi", "scene", "automation", "screen", "command line"]

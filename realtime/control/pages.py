@@ -41,9 +41,10 @@ def _said(row: Row) -> str:
     if row.kind == "query":
         return f"`{row.path}.reply`: {row.answer}"
     if row.arguments is None:
-        return "number in the range the patch gives it"
+        return "number in the range, and smoothed as, the patch says"
     more = f"; later `{row.path}.reply`: {row.answer}" if row.answer else ""
-    return _arguments(row.arguments) + more
+    smoothed = f"; smoothed over {row.smoothing_ms:g} ms" if row.smoothing_ms else ""
+    return _arguments(row.arguments) + smoothed + more
 
 
 def _arguments(arguments: Iterable[Argument]) -> str:

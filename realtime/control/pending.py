@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,13 +49,13 @@ class Pending:
         self._waiting: list[tuple[int, Callable[[], None]]] = []
 
     def expect(self, number: int, deck: int, ended: Callable[[str], None]) -> None:
-        """Call `ended` with "" once load `number` is heard in a deck, or with the reason why it will not be."""
+        """Call `ended` with "" once load `number` is heard in a deck, or with the reason why it will not be. It must not raise."""
         with self._lock:
             self._order += 1
             self._loads.append(_Load(self._order, number, deck, ended))
 
     def sync(self, then: Callable[[], None]) -> None:
-        """Call `then` once every load expected until now has ended, and nothing else is waiting to be done."""
+        """Call `then` once every load expected until now has ended, and nothing else is waiting to be done. It must not raise."""
         with self._lock:
             self._order += 1
             self._waiting.append((self._order, then))
@@ -85,9 +84,7 @@ class Pending:
             done = [then for order, then in self._waiting if order < oldest] if self._idle() else []
             self._waiting = [(order, then) for order, then in self._waiting if order >= oldest] if done else self._waiting
         for load, why in ended:
-            with suppress(OSError):
-                load.ended(why)
+            load.ended(why)
         for then in done:
-            with suppress(OSError):
-                then()
+            then()
         return frame + LOOK_FRAMES

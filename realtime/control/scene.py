@@ -23,6 +23,7 @@ from typing import Any
 from realtime.control.address import Value
 from realtime.control.table import SEED_MAX
 from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, StageControl
+from realtime.corpora import corpus_text
 from realtime.errors import UsageError
 from realtime.kernels.layout import MAX_DECKS
 from realtime.snapshot import DeckSnapshot, Snapshot
@@ -42,7 +43,8 @@ class SceneError(UsageError):
 class DeckScene:
     """One deck of a scene; `patch` is empty where the deck is.
 
-    `controls` are the patch's by id, `stage` those every deck has; both in user units.
+    A patch is named by its slug, or by its folder where that is none of the library's. `controls` are the patch's by id, `stage` those
+    every deck has; both in user units.
     """
 
     patch: str = ""
@@ -58,13 +60,13 @@ class DeckScene:
         if deck.manifest is None:
             return DeckScene(stage=stage)
         controls = dict(zip((control.id for control in deck.manifest.controls), deck.values, strict=True))
-        return DeckScene(deck.manifest.slug, deck.seed, deck.corpora, stage, controls)
+        return DeckScene(_patch(deck), deck.seed, _corpora(deck), stage, controls)
 
     def plays(self, deck: DeckSnapshot) -> bool:
         """Whether the deck already plays this patch with these corpora, or is as empty."""
         if deck.manifest is None:
             return not self.patch
-        return deck.manifest.slug == self.patch and deck.corpora == self.corpora
+        return _patch(deck) == self.patch and _corpora(deck) == self.corpora
 
     def changes(self, deck: DeckSnapshot) -> list[Message]:
         """What has to be asked for so that the deck plays what the scene does: nothing where it does already.
@@ -76,7 +78,7 @@ class DeckScene:
             return [] if self.plays(deck) else [(f"{path}/unload", ())]
         if self.plays(deck):
             return [] if deck.seed == self.seed else [(f"{path}/seed", (self.seed,))]
-        same_patch = deck.manifest is not None and deck.manifest.slug == self.patch and deck.seed == self.seed
+        same_patch = _patch(deck) == self.patch and deck.seed == self.seed
         asked: list[Message] = [] if same_patch else [(f"{path}/load", (self.patch, self.seed))]
         if self.corpora or same_patch:
             asked.append((f"{path}/corpora", self.corpora or ("@patch",)))
@@ -124,6 +126,16 @@ class Scene:
             controls = {"controls": dict(deck.controls)} if deck.controls else {}
             decks.append({**playing, "stage": dict(deck.stage), **controls})
         return {"name": self.name, "master": dict(self.master), "deck": decks}
+
+
+def _patch(deck: DeckSnapshot) -> str:
+    """What the patch of a deck is loaded by: its slug, or its folder where that is none of the library's."""
+    return deck.folder or deck.patch
+
+
+def _corpora(deck: DeckSnapshot) -> tuple[str, ...]:
+    """What it plays from, with weights and labels."""
+    return tuple(corpus_text(choice) for choice in deck.options.corpora)
 
 
 def scene_name(name: str) -> str:

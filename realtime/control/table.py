@@ -84,7 +84,13 @@ TABLE: tuple[Row, ...] = (
     Row(
         "/deck/{deck}/mode", "command", "pin a mode of the voice, 0 the best; -1 leaves it to the machine", (_whole("mode", -1, MAX_MODE),)
     ),
-    Row("/deck/{deck}/corpora", "command", "play other corpora: folders, `@patch` for its own", (_text("folder", many=True),)),
+    Row(
+        "/deck/{deck}/corpora",
+        "command",
+        "play other corpora: `FOLDER[;weight=W][;labels=A,B]`, `@patch` for the patch's own",
+        (_text("corpus", many=True),),
+    ),
+    Row("/deck/{deck}/prime", "command", "begin anew after the sequencer has heard a sound file", (_text("file"),)),
     Row("/deck/{deck}/patch/next", "command", "load the next patch by name"),
     Row("/deck/{deck}/patch/previous", "command", "load the one before"),
     Row("/deck/{deck}/patch/random", "command", "load any other"),
@@ -93,7 +99,7 @@ TABLE: tuple[Row, ...] = (
         "/deck/{deck}/state",
         "query",
         "what the deck does",
-        answer="patch s, state s, lead frames i, step ms f, share of the step's time f, underruns i, restarts i, latency ms f, error s",
+        answer="patch s, state s, lead frames i, step ms f, share of a step's time f, underruns i, restarts i, latency ms f, error s",
     ),
     # Scenes.
     Row("/scene/save", "command", "store every control of every deck under a name", (_text("name"),)),
@@ -114,14 +120,14 @@ TABLE: tuple[Row, ...] = (
     Row(
         "/record/start",
         "command",
-        "record the master, and the decks each for itself where stems is 1",
+        "record the master, and the decks each for itself where stems is 1; done with path s",
         (_text("path", optional=True), _whole("stems", 0, 1, optional=True)),
     ),
-    Row("/record/stop", "command", "end the take; answers with its file"),
+    Row("/record/stop", "command", "end the take; done with path s, seconds f, lost frames i, problem s"),
     Row(
         "/record/preroll",
         "command",
-        "save the minute before now",
+        "save the minute before now; done as /record/stop is",
         (_text("path", optional=True), _whole("stems", 0, 1, optional=True)),
     ),
     Row("/record/state", "query", "what is being recorded", answer="recording i, seconds f, dropped frames i, path s"),
@@ -163,6 +169,12 @@ TABLE: tuple[Row, ...] = (
         "own",
     ),
     Row("/midi/map", "query", "what is mapped to what", answer="source s, address s, ..."),
+    Row(
+        "/midi/waiting",
+        "query",
+        "controls that were moved in vain: how far each has to go to pick its value up",
+        answer="control s, address s, way f (-1 to 1, a share of its way), ...",
+    ),
     Row("/midi/ports", "query", "ports that are open", answer="port s, ..."),
     Row("/midi/report", "query", "the last message of a controller", answer="port s, message s"),
     # The whole.
@@ -171,7 +183,8 @@ TABLE: tuple[Row, ...] = (
         "/status",
         "query",
         "the stage in numbers",
-        answer="decks i, mean load f, peak load f, nominal rate f, clock rate f, underruns i, device xruns i, peak dB f, clock frames i",
+        answer="decks i, mean load % f, peak load % f, nominal rate Hz f, measured rate Hz f, underruns i, device xruns i, peak dB f, "
+        "clock frames modulo 2^31 i",
     ),
     Row("/version", "query", "program and version", answer="program s, version s"),
 )

@@ -30,10 +30,6 @@ class PortDecoder:
     ----------
     reader : MessageReader
         Counts the bytes that were refused.
-    last : Message or None
-        Last message but clock and active sensing.
-    messages : int
-        How many of them there were.
 
     Thread
     ------
@@ -43,8 +39,6 @@ class PortDecoder:
     def __init__(self, port: str) -> None:
         self.port = port
         self.reader = MessageReader()
-        self.last: Message | None = None
-        self.messages = 0
         self._gestures = Gestures(port)
         self._parameters = {channel: ParameterReader() for channel in range(1, 17)}
         self._pairs: dict[tuple[int, int], PairReader] = {}
@@ -72,9 +66,6 @@ class PortDecoder:
         """Events of a packet that holds whole messages, after what waited long enough."""
         events = self.due(ns)
         for message in self.reader.take_packet(data):
-            if message.kind.name not in ("clock", "active_sensing"):
-                self.last = message
-                self.messages += 1
             take = self._take.get(message.kind.name)
             if take is not None:
                 events.extend(take(message, ns))

@@ -54,8 +54,6 @@ class ControlEvent:
     ns: int
     """When it was sent, as well as is known: nanoseconds of `time.monotonic_ns`."""
     step: int | None = None
-    semitones: float | None = None
-    """A bend, in the range the controller announced (RPN 0); in an MPE zone the note's and the master's bend together."""
     note: int | None = None
     """The note that an `mpe_*` or `poly` event belongs to; None: no note sounds on that channel."""
 
@@ -71,8 +69,6 @@ class NoteEvent:
     raw: int
     """Velocity as it was sent, 0 to 127."""
     ns: int
-    semitones: float = 0.0
-    """Bend at this moment: a note that begins under a bent wheel begins bent."""
     member: int = 0
     """In an MPE zone: the channel it sounds on; 0 outside."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from realtime.control.address import Value
 from realtime.midi.event import ControlEvent, Kind, NoteEvent, Source
+from realtime.midi.parameters import TOP_7
 from realtime.midi.routes import Route, Routes
 from realtime.midi.source_pattern import KINDS, port_meets
 
@@ -22,6 +23,8 @@ KNOWN = 4096
 
 _NULL = 127
 Messages = list[bytes]
+Step = tuple[int, int]
+"""Where a control stands, and its topmost step: a parameter may come with 7 bits and be sent with 14."""
 
 
 def _parameter(channel: int, number: int, raw: int, high: int, low: int) -> Messages:
@@ -64,8 +67,8 @@ class Feedback:
         self._cursor = 0
         self._routes: Routes | None = None
         self._ports: tuple[str, ...] = ()
-        self._shows: dict[Source, int] = {}
-        self._sent: dict[Source, tuple[int, float]] = {}
+        self._shows: dict[Source, Step] = {}
+        self._sent: dict[Source, tuple[Step, float]] = {}
         self._moved_s: dict[Source, float] = {}
         self._due: dict[Source, None] = {}
 
@@ -73,10 +76,11 @@ class Feedback:
         """Note where a control is, before what it asks for is done. True: it only says again what it was told, there is nothing to do."""
         source = event.source
         raw = event.raw if isinstance(event, ControlEvent) or event.on else 0
-        sent, sent_s = self._sent.get(source, (-1, 0.0))
-        echo = raw == sent and raw == self._shows.get(source) and now_s - sent_s < ECHO_S
+        step = (raw, event.top if isinstance(event, ControlEvent) else TOP_7)
+        sent, sent_s = self._sent.get(source, (None, 0.0))
+        echo = step == sent and step == self._shows.get(source) and now_s - sent_s < ECHO_S
         if len(self._shows) < KNOWN or source in self._shows:
-            self._shows[source] = raw
+            self._shows[source] = step
             self._moved_s[source] = now_s
             self._due[source] = None
         return echo
@@ -92,11 +96,8 @@ class Feedback:
         """
         self._cursor, changed = self._changes(self._cursor)
         new = set(ports) - set(self._ports)
-        for source in [source for source in self._shows if source.port in new]:
-            # What it shows after it was unplugged is anybody's guess.
-            del self._shows[source]
-            self._sent.pop(source, None)
-            self._due[source] = None
+        for port in new:
+            self.forget(port)
         everything = routes is not self._routes or bool(new)
         self._routes, self._ports = routes, tuple(ports)
         for path in routes.by_path if everything else changed:
@@ -116,17 +117,26 @@ class Feedback:
                 count += len(said)
         return messages
 
+    def forget(self, port: str) -> None:
+        """Forget what the controls of a port show: after it was unplugged that is anybody's guess, and they are told anew."""
+        for source in [source for source in self._shows if source.port == port]:
+            del self._shows[source]
+            self._sent.pop(source, None)
+            self._due[source] = None
+
     def _say(self, source: Source, routes: Routes, now_s: float) -> Messages:
         """The messages that make a control show its value; none where it does already."""
         route = next((r for r in routes.of(source) if routes.mapping.feedback_of(r.binding) != "none" and r.address.kind == "value"), None)
         value = None if route is None else self._read(route.path)
         if route is None or value is None:
             return []
-        raw = round(route.place_of(value) * KINDS[source.kind].top)
-        if raw == self._shows.get(source):
+        shown = self._shows.get(source)
+        if shown is not None and shown[0] == route.step_shown(value, shown[1]):
             return []
-        self._shows[source] = raw
-        self._sent[source] = (raw, now_s)
+        top = KINDS[source.kind].top
+        raw = route.step_shown(value, top)
+        self._shows[source] = (raw, top)
+        self._sent[source] = (self._shows[source], now_s)
         return ENCODERS[source.kind](source.channel - 1, source.number, raw)
 
     def _targets(self, route: Route, routes: Routes) -> list[Source]:

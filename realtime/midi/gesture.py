@@ -40,13 +40,16 @@ class Gestures:
             notes.remove(note)
         if on:
             notes.append(note)
+            if self._zones.master_of(message.channel) is not None:
+                # A note that begins under the master's bent wheel begins bent.
+                yield self._mpe_bend(message.channel, ns)
         yield self._note_event(message.channel, note, on, raw, ns)
 
     def _note_event(self, channel: int, note: int, on: bool, raw: int, ns: int) -> NoteEvent:
         master = self._zones.master_of(channel)
         source = self._source(master or channel, "note", note)
         member = channel if master is not None else 0
-        return NoteEvent(source, on, raw / TOP_7, raw, ns, semitones=self._zones.semitones(channel), member=member)
+        return NoteEvent(source, on, raw / TOP_7, raw, ns, member=member)
 
     def _note_ends(self, channel: int, ns: int) -> list[NoteEvent]:
         return [self._note_event(channel, note, False, UNKNOWN_RELEASE, ns) for note in self._zones[channel].notes]
@@ -78,7 +81,7 @@ class Gestures:
             return
         state = self._zones[channel]
         source = self._source(channel, "bend")
-        yield ControlEvent(source, 0.5 + 0.5 * state.bend, bend_raw(state.bend), BEND_TOP, ns, semitones=state.semitones)
+        yield ControlEvent(source, 0.5 + 0.5 * state.bend, bend_raw(state.bend), BEND_TOP, ns)
         # The master's wheel bends every note of its zone.
         for member in self._zones.members(channel):
             if self._zones[member].notes:
@@ -86,11 +89,10 @@ class Gestures:
 
     def _mpe_bend(self, member: int, ns: int) -> ControlEvent:
         channel = self._zones[member]
-        semitones = self._zones.semitones(member)
-        share = semitones / channel.range_semitones if channel.range_semitones else 0.0
+        share = self._zones.semitones(member) / channel.range_semitones if channel.range_semitones else 0.0
         source = self._source(self._zones.master_of(member) or member, "mpe_bend")
         value = 0.5 + 0.5 * min(max(share, -1.0), 1.0)
-        return ControlEvent(source, value, bend_raw(channel.bend), BEND_TOP, ns, semitones=semitones, note=self._zones.newest_note(member))
+        return ControlEvent(source, value, bend_raw(channel.bend), BEND_TOP, ns, note=self._zones.newest_note(member))
 
     def rest(self, channel: int, ns: int) -> Iterator[Event]:
         """Reset all controllers: bend and pressure at rest."""
@@ -131,7 +133,7 @@ class Gestures:
             self._zones[one].notes.clear()
 
     def set_range(self, channel: int, semitones: float) -> None:
-        """Bend range of a channel, or of all members of its zone."""
+        """Bend range of a channel, or of all members of its zone: how much the master's bend is of theirs."""
         self._zones.set_range(channel, semitones)
 
     def _source(self, channel: int, kind: Kind, number: int = 0) -> Source:

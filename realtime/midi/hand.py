@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator
 
 from realtime.control.address import Value
+from realtime.midi.choices import Mode
 from realtime.midi.event import ControlEvent, NoteEvent, Source
-from realtime.midi.mapping import Mode
-from realtime.midi.parameters import relative_step
-from realtime.midi.routes import Route
+from realtime.midi.parameters import TOP_7, relative_step
+from realtime.midi.routes import Route, Routes
 from realtime.midi.takeover import Takeover, TakeoverMode
 
 Ask = tuple[str, tuple[Value, ...]]
 """An address and arguments to ask the control core for."""
 PRESSED = 0.5
 """A control in the upper half of its way is pressed."""
-
+Rule = Callable[[Route], TakeoverMode]
+"""The takeover of a route."""
+Wait = tuple[Source, str, float]
+"""A control, the address it would move, and how far it has to go to pick the value up: a share of its way, below 0 to the left."""
 THERE = 1e-6
 """Nearer than this the value is there already: float32 and decibels round by less, a step of a 14-bit control is more."""
 
@@ -36,28 +39,33 @@ class Hand:
         self._takeovers: dict[tuple[Source, str], Takeover] = {}
         self._pressed: set[Source] = set()
         self._open: dict[Source, list[Route]] = {}
-        self.waits: dict[tuple[Source, str], float] = {}
-        """Controls that were moved and have to be moved farther to pick their value up: how far, up or down, as a share of their way."""
+        self._waits: dict[tuple[Source, str], float] = {}
 
     def forget(self) -> None:
         """Forget where controls stood: the mapping is another one."""
         self._takeovers.clear()
-        self.waits.clear()
+        self._waits.clear()
         self._pressed.clear()
 
-    def holds(self, source: Source, route: Route) -> bool:
-        """Whether a value still is what this control made it."""
-        takeover = self._takeovers.get((source, route.path))
-        value = self._read(route.path)
-        return takeover is not None and value is not None and takeover.holds(route.place_of(value))
+    def waiting(self, routes: Routes, rule: Rule) -> list[Wait]:
+        """Controls that were moved in vain and do not hold their value now either, by the routes of now."""
+        waiting: list[Wait] = []
+        for (source, path), place in self._waits.items():
+            route = next((r for r in routes.of(source) if r.path == path and r.binding.action == "follow"), None)
+            value = None if route is None else self._read(path)
+            if route is None or value is None or rule(route) == "off":
+                continue
+            stands = route.place_of(value)
+            if not self._takeovers[source, path].holds(stands):
+                waiting.append((source, path, stands - place))
+        return waiting
 
-    def move(self, event: ControlEvent | NoteEvent, routes: list[Route], rule: Callable[[Route], TakeoverMode]) -> list[Ask]:
+    def move(self, event: ControlEvent | NoteEvent, routes: list[Route], rule: Rule) -> list[Ask]:
         """What an event asks for, in order.
 
         Parameters
         ----------
         rule : callable
-            The takeover of a route.
         """
         source = event.source
         down = event.on if isinstance(event, NoteEvent) else event.value is not None and event.value >= PRESSED
@@ -69,13 +77,21 @@ class Hand:
             if route.binding.action == "follow" and isinstance(event, ControlEvent):
                 asks += self._follow(event, route, rule(route))
             elif pressed and isinstance(event, NoteEvent) and route.binding.action == "velocity":
-                asks.append((route.path, (route.value_at(event.velocity),)))
+                asks.append((route.path, (route.value_at(route.place_heard(event.velocity, TOP_7)),)))
             elif pressed and route.binding.action == "key":
                 span = route.binding.source.high - route.binding.source.low
                 asks.append((route.path, (route.value_at((source.number - route.binding.source.low) / max(span, 1)),)))
             elif pressed:
                 asks += self._press(source, route)
         return asks
+
+    def saw(self, event: ControlEvent | NoteEvent, routes: list[Route]) -> None:
+        """Note where a control is that only said again what it was told: it may be turned on from there."""
+        if isinstance(event, NoteEvent) or event.value is None:
+            return
+        for route in routes:
+            if route.binding.action == "follow" and _steps(event, route.binding.mode) is None:
+                self._takeovers.setdefault((event.source, route.path), Takeover()).saw(route.place_heard(event.value, event.top))
 
     def release(self, port: str) -> list[Ask]:
         """Let go everything that a port held: it is gone, or says so itself."""
@@ -113,13 +129,15 @@ class Hand:
         if steps is not None:
             place: float | None = min(max(takeover.present(stands) + steps * route.binding.step, 0.0), 1.0)
         elif event.value is not None:
-            place = takeover.take(rule, event.value, stands, event.top)
+            heard = route.place_heard(event.value, event.top)
+            place = takeover.take(rule, heard, stands, event.top)
+            if place is None:
+                self._waits[event.source, route.path] = heard
         else:
             return
         if place is None:
-            self.waits[event.source, route.path] = stands - (event.value or 0.0)
             return
-        self.waits.pop((event.source, route.path), None)
+        self._waits.pop((event.source, route.path), None)
         rounded = route.rounded(place)
         takeover.left_at(place, rounded)
         if abs(rounded - stands) > THERE:

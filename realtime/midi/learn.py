@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from realtime.control.address import Curve
 from realtime.control.table import CLASS_ROW
+from realtime.midi.choices import ActionName, Mode
 from realtime.midi.event import ControlEvent, NoteEvent, Source
-from realtime.midi.mapping import ActionName, Binding, Mode, row_of
+from realtime.midi.mapping import Binding, row_of
 from realtime.midi.source_pattern import exactly
 
 QUIET_S = 0.3

@@ -2,31 +2,27 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Dictionary
-from dataclasses import replace
 
 from realtime.control.address import Value
 from realtime.control.core import ControlCore
 from realtime.control.event_log import EventLog
 from realtime.control.outcome import Origin, Outcome
-from realtime.midi.event import ClockEvent, ControlEvent, Event, NoteEvent, PanicEvent, ProgramEvent, Source
+from realtime.midi.assignments import Assignments
+from realtime.midi.event import ClockEvent, ControlEvent, Event, NoteEvent, PanicEvent, ProgramEvent
 from realtime.midi.feedback import Feedback
-from realtime.midi.hand import Ask, Hand
+from realtime.midi.hand import Ask, Hand, Wait
 from realtime.midi.learn import Learn, Wish
 from realtime.midi.mapping import Binding, Mapping
 from realtime.midi.mapping_file import ready_mapping
 from realtime.midi.ports import ZoneSetting
 from realtime.midi.programs import asked_for
-from realtime.midi.routes import Route, Routes
-from realtime.midi.takeover import TakeoverMode
 
 LOOK_S = 1.0 / 30.0
 """Time between two looks at values, for feedback: faster than an eye, slower than a five-pin wire."""
 CLOSE_LIMIT_S = 2.0
 Ports = Dictionary[str, bool]
-MAX_ORIGINS = 64
-"""Ports whose name is kept for the answers; a port that is plugged under ever new names does not fill the memory."""
 
 
 def _nothing(port: str, message: bytes) -> bool:
@@ -79,18 +75,14 @@ class MidiMapper:
         self._clock_s = clock_s
         self._set_zones = set_zones
         self._lock = threading.RLock()
-        self._mapping = ready_mapping() if mapping is None else mapping
-        self.takeover: TakeoverMode = self._mapping.takeover
-        """What a control does that does not stand where its value stands."""
-        self._routes = Routes(Mapping(), {})
-        self._edition = -1
+        self.assignments = Assignments(core, log, ready_mapping() if mapping is None else mapping)
         self._hand = Hand(self._value)
         self._feedback = Feedback(self._value, core.changes)
         self._learn = Learn()
         self._asker = Origin("midi")
-        self._origins: dict[str, Origin] = {}
         self._open: frozenset[str] = frozenset()
-        self._last: Event | None = None
+        self.last: Event | None = None
+        """The last event that was no clock."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="midi feedback", daemon=True)
 
@@ -111,13 +103,12 @@ class MidiMapper:
         """Do what an event of a controller asks for."""
         if isinstance(event, ClockEvent):
             return
-        self._last = event
-        origin = self._origin(event.source.port)
+        self.last = event
+        origin = Origin("midi", event.source.port, self._hear)
         if isinstance(event, PanicEvent):
             with self._lock:
                 released = self._hand.release(event.source.port)
-            for path, arguments in [*released, ("/panic", (1,))]:
-                self._core.request(path, arguments, origin)
+            self._ask([*released, ("/panic", (1,))], origin)
         elif isinstance(event, ProgramEvent):
             self._change_program(event, origin)
         else:
@@ -133,41 +124,36 @@ class MidiMapper:
                 learned = self._bind(self._learn.hear(event, now_s))
                 if isinstance(event, NoteEvent) and not event.on:
                     # A gate that a finger held when learning began closes all the same.
-                    asks = self._hand.move(event, [], self._rule)
-            elif not self._feedback.hear(event, now_s):
-                routes = self._fresh()
-                asks = self._hand.move(event, routes.of(event.source), self._rule)
+                    asks = self._hand.move(event, [], self.assignments.rule)
+            elif self._feedback.hear(event, now_s):
+                self._hand.saw(event, self.assignments.routes().of(event.source))
+            else:
+                asks = self._hand.move(event, self.assignments.routes().of(event.source), self.assignments.rule)
         for asker, outcome in learned:
             asker.tell(outcome)
         if isinstance(event, NoteEvent) and event.on and asks and all(path != "/panic" for path, _ in asks):
             self._core.resume()
-        for path, arguments in asks:
-            self._core.request(path, arguments, origin)
+        self._ask(asks, origin)
 
     def _change_program(self, event: ProgramEvent, origin: Origin) -> None:
         scenes = [name for name in self._core.read("/scene/list") or () if isinstance(name, str)]
-        asked = asked_for(event, self._mapping.programs, self._core.addresses(), scenes)
+        asked = asked_for(event, self.assignments.mapping.programs, self._core.addresses(), scenes)
         if isinstance(asked, str):
             self._log.say("midi", asked)
-            return
-        self._core.request(*asked, origin)
+        else:
+            self._core.request(*asked, origin)
 
     # --- what the mapping is --------------------------------------------------------------------------------------------------
 
     @property
     def mapping(self) -> Mapping:
         """The mapping now, with what was learned."""
-        return replace(self._mapping, takeover=self.takeover)
-
-    @property
-    def last(self) -> Event | None:
-        """The last event that was no clock."""
-        return self._last
+        return self.assignments.mapping
 
     def use(self, mapping: Mapping) -> None:
         """Take another mapping. Every control has to be picked up again."""
         with self._lock:
-            self._mapping, self.takeover = mapping, mapping.takeover
+            self.assignments.use(mapping)
             self._hand.forget()
         self._tell_zones()
 
@@ -185,23 +171,28 @@ class MidiMapper:
     def unlearn(self, path: str) -> list[Binding]:
         """Take every control off an address; what was taken off."""
         with self._lock:
-            awake = [route.binding for route in self._fresh().by_path.get(path, [])]
-            gone = [binding for binding in self._mapping.bindings if binding.address == path or binding in awake]
-            self._mapping = self._mapping.with_bindings(binding for binding in self._mapping.bindings if binding not in gone)
-            return gone
+            return self.assignments.unlearn(path)
 
     def table(self) -> list[tuple[Binding, str]]:
         """Every binding and the address it moves now, empty while it sleeps."""
         with self._lock:
-            paths = {id(route.binding): path for path, routes in self._fresh().by_path.items() for route in routes}
-            return [(binding, paths.get(id(binding), "")) for binding in self._mapping.bindings]
+            return self.assignments.table()
 
-    def waiting(self) -> list[tuple[Source, str, float]]:
-        """Controls that were moved in vain: each with its address and how far it has to go to pick the value up, -1 to 1."""
+    def waiting(self) -> list[Wait]:
+        """Controls that were moved in vain, on ports that are there: each with its address and how far it has to go, -1 to 1."""
+        ports = self.ports()
         with self._lock:
-            return [(source, path, way) for (source, path), way in self._hand.waits.items()]
+            waiting = self._hand.waiting(self.assignments.routes(), self.assignments.rule)
+            return [wait for wait in waiting if wait[0].port in ports]
 
     # --- feedback, and what goes on in time -----------------------------------------------------------------------------------
+
+    def plugged(self, port: str) -> None:
+        """A port can be sent to from now on, perhaps for the second time since the last look: it is shown everything, and holds nothing."""
+        with self._lock:
+            released = self._hand.release(port)
+            self._feedback.forget(port)
+        self._ask(released, Origin("midi", port, self._hear))
 
     def look(self) -> None:
         """One look at what changed: feedback, a knob that was learned, a port that is gone."""
@@ -213,13 +204,12 @@ class MidiMapper:
             given_up = waited is not None and self._learn.wish is None and not learned
             released = [ask for port in sorted(self._open - set(ports)) for ask in self._hand.release(port)]
             self._open = frozenset(ports)
-            messages = self._feedback.collect(self._fresh(), [port for port, sends in ports.items() if sends], now_s)
+            messages = self._feedback.collect(self.assignments.routes(), [port for port, sends in ports.items() if sends], now_s)
         if given_up and waited is not None:
             self._log.say("midi", f"learning {waited.address} ended: no control was moved")
         for asker, outcome in learned:
             asker.tell(outcome)
-        for path, arguments in released:
-            self._core.request(path, arguments, self._origin(""))
+        self._ask(released, Origin("midi", tell=self._hear))
         for port, said in messages:
             for message in said:
                 self._send(port, message)
@@ -231,44 +221,22 @@ class MidiMapper:
     # --- parts ------------------------------------------------------------------------------------------------------------------
 
     def _tell_zones(self) -> None:
-        self._set_zones(tuple(zone.setting for zone in self._mapping.zones))
+        self._set_zones(tuple(zone.setting for zone in self.assignments.mapping.zones))
 
     def _value(self, path: str) -> Value | None:
         values = self._core.read(path)
         return values[0] if values else None
 
-    def _rule(self, route: Route) -> TakeoverMode:
-        return self._mapping.takeover_of(route.binding, self.takeover)
-
-    def _fresh(self) -> Routes:
-        """The routes in the namespace of now."""
-        edition = self._core.edition
-        if edition != self._edition or self._routes.mapping is not self._mapping:
-            self._edition = edition
-            self._routes = Routes(self._mapping, self._core.addresses())
-            for fault in self._routes.faults:
-                self._log.say("midi", fault)
-        return self._routes
+    def _ask(self, asks: Iterable[Ask], origin: Origin) -> None:
+        for path, arguments in asks:
+            self._core.request(path, arguments, origin)
 
     def _bind(self, learned: Binding | None) -> list[tuple[Origin, Outcome]]:
         """Bind what was learned; who is to be told of it."""
         if learned is None:
             return []
-        stolen = self._mapping.stolen_by(learned)
-        self._mapping = self._mapping.with_bindings([*(b for b in self._mapping.bindings if b not in stolen), learned])
-        taken = [f"{binding.source.where} from {binding.address}" for binding in stolen]
-        text = f"{learned.source.where}: {learned.action} {learned.address}"
-        self._log.say("midi", f"learned {text}" + (f"; taken away: {'; '.join(taken)}" if taken else ""))
-        values = (learned.address, learned.source.where, learned.action, *taken)
+        values = (learned.address, learned.source.where, learned.action, *self.assignments.bind(learned))
         return [(self._asker, Outcome("/midi/learn", "answer", values, reply="/midi/learn.reply"))]
-
-    def _origin(self, port: str) -> Origin:
-        origin = self._origins.get(port)
-        if origin is None:
-            origin = Origin("midi", port, self._hear)
-            if len(self._origins) < MAX_ORIGINS:
-                self._origins[port] = origin
-        return origin
 
     def _hear(self, outcome: Outcome) -> None:
         if outcome.state == "failed":

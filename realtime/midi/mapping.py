@@ -4,16 +4,16 @@ An address is a path of the control core. In the last place ``@N`` may stand for
 ``/deck/1/param/@3``, its third parameter; ``/deck/1/class/@1``, its first class. A binding whose address does not exist now sleeps.
 """
 
-import math
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from realtime.control.address import Address, Curve, Value, take_arguments
 from realtime.control.table import CLASS_ROW, PARAM_ROW, TABLE, Row
 from realtime.kernels.layout import MAX_DECKS
-from realtime.midi.parameters import RelativeMode
+from realtime.midi.choices import ACTIONS, FEEDBACKS, MODES, ActionName, FeedbackMode, Mode
 from realtime.midi.programs import ProgramRule
 from realtime.midi.source_pattern import KINDS, MappingError, SourcePattern
 from realtime.midi.takeover import TAKEOVERS, TakeoverMode
@@ -26,52 +26,6 @@ MAX_PLACE = 64
 DEFAULT_STEP = 0.01
 """Share of the range per step of a relative encoder: a hundred steps from end to end, about four turns of a plain one."""
 
-ActionName = Literal["follow", "momentary", "toggle", "select", "trigger", "velocity", "key"]
-FeedbackMode = Literal["none", "show", "move"]
-Mode = Literal["absolute"] | RelativeMode
-
-
-@dataclass(frozen=True)
-class Action:
-    """What a control does to its address. `notes` and `controls` say what may do it, `commands` whether an address may be a command."""
-
-    name: ActionName
-    notes: bool
-    controls: bool
-    commands: bool
-    summary: str
-
-
-ACTIONS: dict[str, Action] = {
-    action.name: action
-    for action in (
-        Action("follow", False, True, False, "the value follows the control"),
-        Action("momentary", True, True, False, "pressed: `maximum`; let go: `minimum`. A note as a gate"),
-        Action("toggle", True, True, False, "each press changes between `minimum` and `maximum`"),
-        Action(
-            "select",
-            True,
-            True,
-            False,
-            "pressed: `maximum`, and `minimum` for its siblings: the other classes of the deck, the other solos",
-        ),
-        Action("trigger", True, True, True, "pressed: asks for a command with `arguments`; sets a value to `arguments` or `maximum`"),
-        Action("velocity", True, False, False, "a harder stroke is a greater value; letting go leaves it"),
-        Action("key", True, False, False, "a higher key is a greater value, over the keys of the source"),
-    )
-}
-"""The one table of actions. A control is pressed in the upper half of its way."""
-FEEDBACKS: dict[FeedbackMode, str] = {
-    "none": "nothing is sent back",
-    "show": "the value is sent back, for lights and rings; the control itself stays where it is",
-    "move": "the value is sent back and the control moves to it: a motor fader, or a knob without end that counts by itself",
-}
-MODES: dict[str, str] = {
-    "absolute": "the control sends where it is",
-    "twos_complement": "an encoder: 1, 2, ... to the right, 127, 126, ... to the left",
-    "binary_offset": "an encoder: 65, 66, ... to the right, 63, 62, ... to the left",
-    "sign_magnitude": "an encoder: 1, 2, ... to the right, 65, 66, ... to the left",
-}
 CURVES: tuple[str, ...] = get_args(Curve)
 _PLACE = re.compile(r"@([0-9]{1,2})")
 _NAME = re.compile(r"[^/\s#*,?\[\]{}@]{1,64}")
@@ -127,13 +81,14 @@ class Binding:
         if self.mode != "absolute" and (self.source.kind != "cc" or self.action != "follow"):
             raise MappingError(f"{where}: mode", got=self.mode, allowed="absolute; encoders are control changes (cc) that a value follows")
         for name, number in (("minimum", self.minimum), ("maximum", self.maximum)):
-            if number is not None and not math.isfinite(number):
-                raise MappingError(f"{where}: {name}", got=f"{number}", allowed="a number")
+            # A whole number of a TOML file can be longer than any float.
+            if number is not None and not abs(number) <= sys.float_info.max:
+                raise MappingError(f"{where}: {name}", got=f"{number}"[:80], allowed="a number")
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             got = f"{self.minimum:g} and {self.maximum:g}"
             raise MappingError(f"{where}: minimum not below maximum", got=got, hint="use invert = true to turn a control around")
         if not 0.0 < self.step <= 1.0:
-            raise MappingError(f"{where}: step", got=f"{self.step:g}", allowed="above 0, up to 1 (share of the range)")
+            raise MappingError(f"{where}: step", got=f"{self.step}"[:80], allowed="above 0, up to 1 (share of the range)")
 
 
 @dataclass(frozen=True)

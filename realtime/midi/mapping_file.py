@@ -158,7 +158,8 @@ def _parse(where: str, content: bytes) -> Mapping:
         raise MappingError(f"{where}: too big", got=f"over {MAX_MAPPING_BYTES} bytes", allowed=f"up to {MAX_MAPPING_BYTES}")
     try:
         raw = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Also what is no UTF-8, and a number longer than Python reads.
         raise MappingError(f"{where}: not TOML", got=str(error)) from None
     return from_table(raw, where)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from realtime.midi.choices import ACTIONS, FEEDBACKS, MODES
 from realtime.midi.learn import LEARN_RULES
-from realtime.midi.mapping import ACTIONS, FEEDBACKS, MODES, Mapping
+from realtime.midi.mapping import Mapping
 from realtime.midi.mapping_fields import BINDING_FIELDS, FILE_FIELDS, PROGRAM_FIELDS, ZONE_FIELDS, Field
 from realtime.midi.mapping_file import READY, ready_mapping
 from realtime.midi.source_pattern import KINDS

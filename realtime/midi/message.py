@@ -28,11 +28,6 @@ class MessageKind:
         """Whether the low half of the status byte is a channel."""
         return self.status < 0xF0
 
-    @property
-    def is_realtime(self) -> bool:
-        """Whether it may stand inside another message."""
-        return self.status >= REALTIME_FROM
-
 
 MESSAGES: Final = (
     MessageKind("note_off", 0x80, ("note", "velocity"), "note up; ends what the note gates"),
@@ -94,7 +89,9 @@ class RegisteredParameter:
 
 
 PARAMETERS: Final = (
-    RegisteredParameter("bend_range", 0, "range of pitch bend: MSB semitones, LSB cents; in an MPE zone of all members, or of the master"),
+    RegisteredParameter(
+        "bend_range", 0, "semitones (MSB) and cents (LSB) that an MPE zone's fingers bend, or its master; elsewhere nothing"
+    ),
     RegisteredParameter("mpe_zone", 6, "on channel 1 or 16: an MPE zone with so many member channels, 0: none"),
 )
 PARAMETER_NUMBER: Final = MappingProxyType({row.name: row.number for row in PARAMETERS})
@@ -112,10 +109,6 @@ class Message:
     def word(self) -> int:
         """Both data bytes of a bend or a song position as one number, 0 to 16 383."""
         return self.data[0] | self.data[1] << 7
-
-    def __str__(self) -> str:
-        """As a person reads it: `control_change 1 74 64`."""
-        return " ".join(str(part) for part in (self.kind.name, *((self.channel,) if self.channel else ()), *self.data))
 
 
 class MessageReader:

@@ -2,12 +2,11 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from realtime.midi.message import ROLE_OF
 
 RelativeMode = Literal["twos_complement", "binary_offset", "sign_magnitude"]
-RELATIVE_MODES: Final = get_args(RelativeMode)
 TOP_7: Final = 127
 TOP_14: Final = 16_383
 PAIR_WINDOW_NS: Final = 10_000_000

@@ -17,20 +17,8 @@ from realtime.midi.clock import ClockChoice
 from realtime.midi.decoder import PortDecoder
 from realtime.midi.event import ClockEvent, Event
 from realtime.midi.frames import Frame, FrameKind
-from realtime.midi.message import Message
 from realtime.midi.port_name import AUTO, BACKENDS
 from realtime.midi.wire_process import CHANNEL, WireProcess
-
-
-@dataclass(frozen=True)
-class LastReport:
-    """The last message that came in but clock and active sensing, for a person who wonders what a knob sends."""
-
-    port: str
-    message: Message
-    event: Event | None
-    """None: it says nothing by itself, or not yet."""
-    ns: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +47,8 @@ class MidiPorts:
         Inputs to open: names with * and ?, or parts of names, in any case. None: every port that looks like a controller. Beside them there
         is always the stage's own port `Starling`, for other programs, where the MIDI system has such a thing.
     plugged : callable, optional
-        Hears the name of a port that can be sent to from now on, on the thread `midi`, so that it can be shown the present values.
+        Hears the name of a port that can be sent to from now on, on the thread `midi`, so that it can be shown the present values. It may
+        have been gone for less than a look of whoever asks for `ports`.
 
     Raises
     ------
@@ -91,7 +80,6 @@ class MidiPorts:
         self._refused_bytes = 0
         self._backend = ""
         self._said = ""
-        self._last_report: LastReport | None = None
         self._wire = WireProcess(log, [backend, *patterns], self.take, self._lose_all)
         self._take: Final[dict[FrameKind, Callable[[Frame], None]]] = {
             FrameKind.MESSAGE: self._message,
@@ -117,11 +105,6 @@ class MidiPorts:
     def process_id(self) -> int:
         """The MIDI process; 0: none now."""
         return self._wire.process_id
-
-    @property
-    def last_report(self) -> LastReport | None:
-        """The last message that came in; None: none yet."""
-        return self._last_report
 
     @property
     def refused_bytes(self) -> int:
@@ -162,14 +145,8 @@ class MidiPorts:
 
     def _message(self, frame: Frame) -> None:
         decoder = self._decoders.get(frame.port)
-        if decoder is None:
-            return
-        before = decoder.messages
-        events = decoder.packet(frame.data, frame.ns)
-        if decoder.messages != before and decoder.last is not None:
-            event = next((event for event in reversed(events) if not isinstance(event, ClockEvent)), None)
-            self._last_report = LastReport(decoder.port, decoder.last, event, frame.ns)
-        self._tell(events)
+        if decoder is not None:
+            self._tell(decoder.packet(frame.data, frame.ns))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -10,7 +10,10 @@ from realtime.control.address import Address, Argument, Value, take_arguments, t
 from realtime.control.table import CLASS_PREFIXES, PARAM_ROW
 from realtime.midi.event import Kind, Source
 from realtime.midi.mapping import Binding, Mapping, place_of
+from realtime.midi.place import from_middle, to_step
 
+_BENDS = ("bend", "mpe_bend")
+"""Their events are in the middle at rest, whatever they are bound to."""
 _WIDEST = 128
 """A source of more numbers than this is looked through, not looked up."""
 
@@ -28,6 +31,20 @@ class Route:
     def path(self) -> str:
         """The address it moves."""
         return self.address.path
+
+    @property
+    def has_middle(self) -> bool:
+        """Whether 0 lies in the middle of its range, so that its control must be able to stand there."""
+        return not self.argument.choices and self.argument.minimum == -self.argument.maximum
+
+    def place_heard(self, value: float, top: int) -> float:
+        """Where a control of `top` steps stands that says `value`, 0 to 1."""
+        return from_middle(value, top) if self.has_middle and self.binding.source.kind not in _BENDS else value
+
+    def step_shown(self, value: Value, top: int) -> int:
+        """Which of its `top` steps a control stands on, or is sent, where it shows this value."""
+        place = self.place_of(value)
+        return to_step(place, top) if self.has_middle or self.binding.source.kind in _BENDS else round(place * top)
 
     def value_at(self, place: float) -> Value:
         """The value where the control stands at `place`, 0 to 1."""

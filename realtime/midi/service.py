@@ -12,7 +12,7 @@ from realtime.midi.learn import Wish
 from realtime.midi.mapper import MidiMapper
 from realtime.midi.mapping import Binding, place_of, row_of
 from realtime.midi.mapping_file import find_mapping, write_mapping
-from realtime.midi.source_pattern import MappingError, parse_source
+from realtime.midi.source_pattern import MappingError, exactly, parse_source
 from realtime.midi.takeover import TAKEOVERS
 
 Values = tuple[Value, ...]
@@ -23,7 +23,7 @@ def serve_midi(core: ControlCore, mapper: MidiMapper) -> None:
     for path, (served, slow) in _SERVED.items():
         handler: Handler = partial(_call, served, core, mapper)
         core.serve(path, handler, slow=slow)
-    core.hold("/midi/takeover", lambda: mapper.takeover, lambda value: _take_over(mapper, value))
+    core.hold("/midi/takeover", lambda: mapper.assignments.takeover, lambda value: _take_over(mapper, value))
 
 
 def _call(served: "Served", core: ControlCore, mapper: MidiMapper, address: Address, values: Values, origin: Origin) -> Values:
@@ -73,6 +73,10 @@ def _map(core: ControlCore, mapper: MidiMapper, values: Values, origin: Origin) 
     return tuple(text for binding, path in mapper.table() for text in (binding.source.where, path or f"{binding.address} (asleep)"))
 
 
+def _waiting(core: ControlCore, mapper: MidiMapper, values: Values, origin: Origin) -> Values:
+    return tuple(said for source, path, way in mapper.waiting() for said in (exactly(source).where, path, way))
+
+
 def _ports(core: ControlCore, mapper: MidiMapper, values: Values, origin: Origin) -> Values:
     return tuple(mapper.ports())
 
@@ -89,6 +93,7 @@ _SERVED: dict[str, tuple[Served, bool]] = {
     "/midi/save": (_save, True),
     "/midi/load": (_load, True),
     "/midi/map": (_map, False),
+    "/midi/waiting": (_waiting, False),
     "/midi/ports": (_ports, False),
     "/midi/report": (_report, False),
 }
@@ -115,4 +120,4 @@ def describe(event: Event) -> str:
 
 
 def _take_over(mapper: MidiMapper, value: Value) -> None:
-    mapper.takeover = next(mode for mode in TAKEOVERS if mode == value)
+    mapper.assignments.takeover = next(mode for mode in TAKEOVERS if mode == value)

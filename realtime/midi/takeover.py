@@ -74,6 +74,10 @@ class Takeover:
             return max(start - (last - place) * start / last, 0.0)
         return None
 
+    def saw(self, place: float) -> None:
+        """Note where the control is, where that asks for nothing."""
+        self._last = place
+
     def left_at(self, share: float, stands: float) -> None:
         """Note that the control put the value at `share`; `stands` is where that is read, after rounding."""
         self._left, self._stands = share, stands

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
-from realtime.midi.driver import Driver, DriverError, InputPort, NoLibraryError, OutputPort, open_driver
+from realtime.midi.driver import QUEUE_MESSAGES, Driver, DriverError, InputPort, NoLibraryError, OutputPort, open_driver
 from realtime.midi.frames import Frame, FrameKind, read_frame
 from realtime.midi.port_name import CLIENT, free_name, is_wanted, output_of, plain_name
 from realtime.priority import raise_deck
@@ -35,6 +35,8 @@ FLOOD_WORDS: Final = b"queue limit"
 VIRTUAL_PORT: Final = 0
 TURN_MESSAGES: Final = 2_048
 """Messages of one port in one turn, so that a port that floods does not keep the others waiting."""
+GONE_TURNS: Final = -(-QUEUE_MESSAGES // TURN_MESSAGES)
+"""What the library keeps of a port takes so many."""
 
 
 class Wire:
@@ -74,7 +76,9 @@ class Wire:
         for port, (name, wire) in list(self._inputs.items()):
             raw = next((raw for raw, number in self._names.items() if number == port), "")
             if port != VIRTUAL_PORT and raw not in there:
-                self._poll(port, wire, time.monotonic_ns())
+                # All that it had still said: the last position of a knob may be behind a long turn of it.
+                for _ in range(GONE_TURNS):
+                    self._poll(port, wire, time.monotonic_ns())
                 self._driver.close(wire)
                 del self._inputs[port], self._names[raw]
                 self._tell(Frame(FrameKind.GONE, port, time.monotonic_ns(), name.encode()).pack())
@@ -94,9 +98,8 @@ class Wire:
             with_output = [name for name, _ in self._inputs.values() if self._output_raw(name) is not None]
             self._tell(Frame(FrameKind.OUTPUTS, data="\n".join(with_output).encode()).pack())
         while self._flooding:
-            self._tell(
-                Frame(FrameKind.SAID, data=f"{self._flooding.pop()} sends more than can be read; some of it is lost".encode()).pack()
-            )
+            said = f"{self._flooding.pop()} sends more than can be read at once; what is too much of it is lost"
+            self._tell(Frame(FrameKind.SAID, data=said.encode()).pack())
         self._tell(Frame(FrameKind.ALIVE, ns=time.monotonic_ns()).pack())
 
     def poll(self) -> None:

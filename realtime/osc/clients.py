@@ -67,6 +67,12 @@ class Clients:
             client = self._clients[key] = Client(free, key, send, self._clock())
             return client
 
+    def redirect(self, key: Hashable, send: Send) -> None:
+        """Tell a client by another way from now on, if it is one."""
+        client = self._clients.get(key)
+        if client is not None:
+            client.send = send
+
     def hear(self, key: Hashable) -> None:
         """Note that something came from a client, if it is one."""
         client = self._clients.get(key)

@@ -1,31 +1,44 @@
-"""How much is heard of each peer and of all: a flood becomes the latest value of each address. It knows no socket and no core.
+"""How much is heard of each peer and of all: a flood becomes the latest of its values. It knows no socket, no core and no address.
 
-A peer that sends more than its share is not cut off: what is too much waits, one packet for each address, the newer in place of the older.
-When the flood ebbs, what waits is taken, so that the last value that was sent is the one that holds.
+A peer that sends more than its share is not cut off: what is too much waits, of a value the latest, of everything else all that there is
+room for, and is taken in order when the flood ebbs. The last value that was sent is the one that holds; a command is done or refused.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from realtime.osc.waiting import Waiting
 
 if TYPE_CHECKING:
     from realtime.osc.replies import Replies
 
 Send = Callable[[bytes], object]
-"""Hands a packet to a peer: from any thread, at once or not at all; False (or OSError) says that it was not taken."""
+"""Hands a packet to a peer: from any thread, at once or not at all; False (or OSError) says that it was not taken.
+
+One that has ports has a method `to(port)` as well: what sends to another port of the same peer, 0 for the one it sends from.
+"""
+
+
+LOOKS = 16
+"""Peers of which something waits that are looked at for one that may be served, each time."""
 
 
 @dataclass(frozen=True)
 class FloodLimits:
-    """Messages per second and at once, of one peer and of all; what may wait of one peer; peers remembered; replies to mistakes."""
+    """Messages per second and at once, of one peer and of all; what may wait of one peer (values of so many addresses, so many other
+    packets, bytes of these); peers remembered; replies to mistakes.
+    """
 
     peer_rate_hz: float = 10_000.0
     peer_burst: float = 2_000.0
     total_rate_hz: float = 20_000.0
     total_burst: float = 4_000.0
-    waiting: int = 256
+    values: int = 4096
+    queue: int = 256
+    queue_bytes: int = 1 << 16
     peers: int = 256
     mistake_rate_hz: float = 100.0
     mistake_burst: float = 200.0
@@ -56,16 +69,37 @@ class Bucket:
 
 @dataclass
 class Peer:
-    """Someone who sends: how much it may, what of it waits, and where answers go."""
+    """Someone who sends: how much it may, what of it waits, and where answers go. Busy: a packet of it is being worked on."""
 
     name: str
     send: Send
     bucket: Bucket
     mistakes: Bucket
-    heard_s: float
-    waiting: OrderedDict[bytes, bytes] = field(default_factory=OrderedDict)
+    waiting: Waiting
+    busy: bool = False
     replies: "Replies | None" = None
     """What speaks to it, kept from packet to packet."""
+    redirected: bool = False
+    """Whether `send` goes to a port that the peer asked for, and stays when it sends again."""
+
+
+class Ready(NamedTuple):
+    """A packet that is to be worked on now, and whose it is. `FloodGate.done` is told when it was."""
+
+    key: Hashable
+    peer: Peer
+    datagram: bytes
+
+
+class Admitted(NamedTuple):
+    """What becomes of a packet that came in: whose it is; the packet that is to be worked on now (this one or one that waited; None: none
+    now); whether a flood begins here; whether there was no room for the packet.
+    """
+
+    peer: Peer
+    ready: Ready | None
+    begins: bool = False
+    is_refused: bool = False
 
 
 class FloodGate:
@@ -74,6 +108,8 @@ class FloodGate:
     Parameters
     ----------
     limits : FloodLimits
+    value_path : callable
+        The address whose value a packet sets, if that is all it does; None if it is anything else.
     clock : callable
         Seconds that never run backwards.
 
@@ -82,14 +118,21 @@ class FloodGate:
     Its owner holds a lock around each call.
     """
 
-    def __init__(self, limits: FloodLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: FloodLimits, value_path: Callable[[bytes], str | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._value_path = value_path
         self._clock = clock
         self._total = Bucket(limits.total_rate_hz, limits.total_burst, clock())
+        # One for all that there is no place for, or who sends from ever new ports would be told any number of mistakes.
+        self._strangers = Bucket(limits.mistake_rate_hz, limits.mistake_burst, clock())
         self._peers: OrderedDict[Hashable, Peer] = OrderedDict()
-        self._flooding: set[Hashable] = set()
+        """The one that was heard last is last."""
+        self._flooding: OrderedDict[Hashable, None] = OrderedDict()
+        """Peers of which something waits; the one whose turn it is is first."""
         self.dropped = 0
-        """Packets that a newer one for the same address replaced, or that found no room to wait."""
+        """Values that a newer one for the same address replaced."""
+        self.thrown_away = 0
+        """Packets that found no room to wait, or waited when their peer was gone."""
 
     @property
     def is_flooded(self) -> bool:
@@ -97,57 +140,74 @@ class FloodGate:
         return bool(self._flooding)
 
     def peer(self, key: Hashable, send: Send) -> Peer:
-        """The record of a peer, made when it is new; the one that was not heard for the longest is forgotten for it."""
+        """The record of a peer, made when it is new; one of which nothing waits is forgotten for it, the one not heard for the longest.
+
+        Where something waits of all of them, the record is not kept.
+        """
         peer = self._peers.get(key)
         if peer is None:
             now_s = self._clock()
             limits = self._limits
             bucket = Bucket(limits.peer_rate_hz, limits.peer_burst, now_s)
             mistakes = Bucket(limits.mistake_rate_hz, limits.mistake_burst, now_s)
-            peer = self._peers[key] = Peer(show_peer(key), send, bucket, mistakes, now_s)
-            while len(self._peers) > limits.peers:
-                self.forget(next(iter(self._peers)))
+            waiting = Waiting(limits.values, limits.queue, limits.queue_bytes)
+            peer = Peer(show_peer(key), send, bucket, mistakes, waiting)
+            if len(self._peers) >= limits.peers:
+                idle = next((other for other, known in self._peers.items() if not known.waiting and not known.busy), None)
+                if idle is None:
+                    peer.mistakes = self._strangers
+                    return peer
+                del self._peers[idle]
+            self._peers[key] = peer
         else:
             self._peers.move_to_end(key)
-            peer.send = send
+            if not peer.redirected:
+                peer.send = send
         return peer
 
-    def admit(self, key: Hashable, send: Send, datagram: bytes) -> tuple[Peer, bytes | None, bool]:
-        """Take a packet in.
-
-        Returns
-        -------
-        Peer, bytes or None, bool
-            Whose it is; the packet that is to be worked on now (this one, or one of the same peer that waited longer; None: none now); and
-            whether this is where a flood begins.
-        """
+    def admit(self, key: Hashable, send: Send, datagram: bytes, *, has_more: bool = False) -> Admitted:
+        """Take a packet in. Where more have come already (`has_more`), a value waits: all of it is taken in before it is worked on."""
         peer = self.peer(key, send)
-        now_s = peer.heard_s = self._clock()
-        may = peer.bucket.has_any(now_s) and self._total.has_any(now_s)
-        if may and not peer.waiting:
-            self._take(peer)
-            return peer, datagram, False
-        begins = not peer.waiting
-        name = _name(datagram)
-        if peer.waiting.pop(name, None) is not None:
-            self.dropped += 1
-        elif len(peer.waiting) >= self._limits.waiting:
-            peer.waiting.popitem(last=False)
-            self.dropped += 1
-        peer.waiting[name] = datagram
-        self._flooding.add(key)
-        return peer, self._oldest(key, peer) if may else None, begins
+        if has_more and key in self._peers:
+            path = self._value_path(datagram)
+            replaced = None if path is None else peer.waiting.put_value(path, datagram)
+            if replaced is not None:
+                self.dropped += replaced
+                self._flooding[key] = None
+                return Admitted(peer, None)
+        begins = False
+        if not peer.waiting and not peer.busy:
+            now_s = self._clock()
+            if peer.bucket.has_any(now_s) and self._total.has_any(now_s):
+                return Admitted(peer, self._hand_out(key, peer, datagram))
+            begins = True
+        kept = key in self._peers and self._put(peer, datagram)
+        if kept:
+            self._flooding[key] = None
+        else:
+            self.thrown_away += 1
+        # Whoever's turn it is: who sends the most is not served the most.
+        return Admitted(peer, self.next_waiting(), begins, not kept)
 
-    def next_waiting(self) -> tuple[Hashable, Peer, bytes] | None:
+    def next_waiting(self) -> Ready | None:
         """A packet that waited and may be worked on now."""
         now_s = self._clock()
         if not self._flooding or not self._total.has_any(now_s):
             return None
-        for key in self._flooding:
+        for _ in range(min(len(self._flooding), LOOKS)):
+            key = next(iter(self._flooding))
+            self._flooding.move_to_end(key)
             peer = self._peers[key]
-            if peer.bucket.has_any(now_s):
-                return key, peer, self._oldest(key, peer)
+            if not peer.busy and peer.bucket.has_any(now_s):
+                datagram = peer.waiting.pop()
+                if not peer.waiting:
+                    del self._flooding[key]
+                return self._hand_out(key, peer, datagram)
         return None
+
+    def done(self, peer: Peer) -> None:
+        """Note that the packet of a peer that was handed out was worked on."""
+        peer.busy = False
 
     def charge(self, peer: Peer, tokens: float) -> None:
         """Count what a packet asks for beyond its first message."""
@@ -162,22 +222,26 @@ class FloodGate:
         return True
 
     def forget(self, key: Hashable) -> None:
-        """Drop all that is known of a peer."""
-        self._flooding.discard(key)
+        """Drop all that is known of a peer, and what waits of it."""
+        self._flooding.pop(key, None)
         peer = self._peers.pop(key, None)
         if peer is not None:
-            self.dropped += len(peer.waiting)
+            self.thrown_away += len(peer.waiting)
 
-    def _take(self, peer: Peer) -> None:
+    def _put(self, peer: Peer, datagram: bytes) -> bool:
+        """Let a packet wait; whether there is room."""
+        path = self._value_path(datagram)
+        if path is None:
+            return peer.waiting.put(datagram)
+        replaced = peer.waiting.put_value(path, datagram)
+        self.dropped += replaced is True
+        return replaced is not None
+
+    def _hand_out(self, key: Hashable, peer: Peer, datagram: bytes) -> Ready:
         peer.bucket.take()
         self._total.take()
-
-    def _oldest(self, key: Hashable, peer: Peer) -> bytes:
-        self._take(peer)
-        datagram = peer.waiting.popitem(last=False)[1]
-        if not peer.waiting:
-            self._flooding.discard(key)
-        return datagram
+        peer.busy = True
+        return Ready(key, peer, datagram)
 
 
 def show_peer(key: Hashable) -> str:
@@ -185,9 +249,3 @@ def show_peer(key: Hashable) -> str:
     if isinstance(key, tuple) and len(key) >= 2 and isinstance(key[0], str) and isinstance(key[1], int):
         return f"[{key[0]}]:{key[1]}" if ":" in key[0] else f"{key[0]}:{key[1]}"
     return str(key)
-
-
-def _name(datagram: bytes) -> bytes:
-    """What a packet is about, without a check: its address, of a bundle the first message's."""
-    start = 20 if datagram.startswith(b"#bundle") else 0
-    return datagram[start : max(datagram.find(b"\0", start, start + 256), start)]

@@ -44,6 +44,7 @@ class OwnAddresses:
         self._syncs = 0
         self.served: dict[str, Callable[[Hashable, Peer, Replies, tuple[Value, ...]], None]] = {
             "/notify": self._notify,
+            "/reply": self._reply,
             "/sync": self._sync,
             "/q/all": self._query_all,
         }
@@ -76,6 +77,16 @@ class OwnAddresses:
             replies.fail("/notify", why)
         else:
             replies.send(encode("/done", ("/notify", client.number, CLIENTS)))
+
+    def _reply(self, key: Hashable, peer: Peer, replies: Replies, arguments: tuple[Value, ...]) -> None:
+        to = getattr(peer.send, "to", None)
+        if to is None:
+            replies.fail("/reply", "this connection has no ports; answers come back by it")
+            return
+        peer.send = to(int(arguments[0]))
+        peer.redirected = arguments[0] != 0
+        self._clients.redirect(key, peer.send)
+        replies.send(encode("/done", ("/reply", int(arguments[0]))))
 
     def _sync(self, key: Hashable, peer: Peer, replies: Replies, arguments: tuple[Value, ...]) -> None:
         with self._lock:

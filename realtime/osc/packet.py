@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pythonosc.osc_message import OscMessage
-from pythonosc.parsing import osc_types
 
 from realtime.control.address import Value
 from realtime.osc.bounds import IMMEDIATELY, Element
@@ -15,6 +14,7 @@ PACKED_BYTES = 1400
 """Bundles that we send stay under this, so that no network cuts them in pieces (Ethernet carries 1500, tunnels less)."""
 
 _HEAD = b"#bundle\0" + IMMEDIATELY.to_bytes(8, "big")
+_FLOAT, _INT, _LONG = (struct.Struct(kind).pack for kind in (">f", ">i", ">q"))
 _FLOAT_MAX = 3.4028234663852886e38
 _FITS_I = range(-(1 << 31), 1 << 31)
 _FITS_H = range(-(1 << 63), 1 << 63)
@@ -58,22 +58,24 @@ def encode(path: str, values: Sequence[Value] = ()) -> bytes:
         Floats go as `f`, whole numbers as `i` (`h` where 32 bits are too few), texts as `s`, up to their first zero.
     """
     tags = ","
-    data = b""
+    data = []
     for value in values:
         if isinstance(value, str):
             tags += "s"
-            data += _text(value)
+            data.append(_text(value))
         elif isinstance(value, float):
             tags += "f"
             # What is not finite has a place in 32 bits too.
-            data += osc_types.write_float(min(max(value, -_FLOAT_MAX), _FLOAT_MAX) if math.isfinite(value) else value)
+            data.append(
+                _FLOAT(value if -_FLOAT_MAX <= value <= _FLOAT_MAX or not math.isfinite(value) else math.copysign(_FLOAT_MAX, value))
+            )
         elif value in _FITS_I:
             tags += "i"
-            data += osc_types.write_int(int(value))
+            data.append(_INT(value))
         else:
             tags += "h"
-            data += osc_types.write_int64(min(max(value, _FITS_H.start), _FITS_H.stop - 1))
-    return _text(path) + _text(tags) + data
+            data.append(_LONG(min(max(value, _FITS_H.start), _FITS_H.stop - 1)))
+    return _text(path) + _text(tags) + b"".join(data)
 
 
 def _text(text: str) -> bytes:

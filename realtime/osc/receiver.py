@@ -13,7 +13,7 @@ from realtime.control.event_log import EventLog
 from realtime.osc.bounds import ELEMENTS, IMMEDIATELY, check
 from realtime.osc.clients import Clients
 from realtime.osc.feedback import Feedback
-from realtime.osc.flood import FloodGate, FloodLimits, Peer, Send, show_peer
+from realtime.osc.flood import FloodGate, FloodLimits, Peer, Ready, Send, show_peer
 from realtime.osc.own import OwnAddresses
 from realtime.osc.packet import Message, decode
 from realtime.osc.pattern import PatternError, Work, is_pattern
@@ -21,6 +21,7 @@ from realtime.osc.pattern_memory import PatternMemory
 from realtime.osc.replies import Replies
 from realtime.osc.table import QUERY_PREFIX, REPLIES
 from realtime.osc.time_tag import to_seconds_ahead
+from realtime.osc.value_packet import ValuePackets
 
 HORIZON_S = 10.0
 """Bundles may be this far ahead of their time."""
@@ -39,7 +40,9 @@ class OscSnapshot:
     refused: int
     """Packets that are malformed."""
     dropped: int
-    """Packets of a flood in whose place a newer one was taken."""
+    """Values of a flood in whose place a newer one was taken."""
+    thrown_away: int
+    """Packets of a flood that found no room to wait."""
     late: int
     """Messages whose time was past: done at once."""
     scheduled: int
@@ -77,14 +80,15 @@ class OscReceiver:
         self._log = log
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
-        self._gate = FloodGate(limits or FloodLimits())
+        self._value_packets = ValuePackets()
+        self._gate = FloodGate(limits or FloodLimits(), self._value_path)
         self.clients = Clients()
         self.feedback = Feedback(core, self.clients, lambda error: self._caught("feedback", error))
         self._own = OwnAddresses(core, self.clients, self.feedback, self._charge)
         self._patterns = PatternMemory()
         self._received = self._messages = self._refused = self._late = self._scheduled = self._errors = 0
 
-    def handle(self, datagram: bytes, peer: Hashable, send: Send) -> None:
+    def handle(self, datagram: bytes, peer: Hashable, send: Send, *, has_more: bool = False) -> None:
         """Do what a packet asks for.
 
         Parameters
@@ -95,6 +99,8 @@ class OscReceiver:
             Who sent it: `("127.0.0.1", 57120)`, or a key of the transport's own.
         send : callable
             Hands an answer to that peer, now or later, from any thread; never blocks.
+        has_more : bool
+            Whether many more have come already: a value waits then, until `settle` or a later packet takes it.
 
         Raises
         ------
@@ -103,12 +109,15 @@ class OscReceiver:
         self._received += 1
         try:
             with self._lock:
-                record, ready, begins = self._gate.admit(peer, send, datagram)
-            if begins:
-                text = f"{record.name} sends more than is listened to: of each address the latest counts"
-                self._log.say("osc", text, "flood")
-            if ready is not None:
-                self._take(peer, record, ready)
+                admitted = self._gate.admit(peer, send, datagram, has_more=has_more)
+            name = admitted.peer.name
+            if admitted.begins:
+                self._log.say("osc", f"{name} sends more than is listened to: of each value the latest counts, the rest waits", "flood")
+            if admitted.is_refused:
+                self._log.say("osc", f"{name}: too much waits; what comes beyond is thrown away and answered with /fail", "thrown away")
+                self._turn_away(admitted.peer, datagram)
+            if admitted.ready is not None:
+                self._work(admitted.ready)
         except Exception as error:  # noqa: BLE001 - a packet must never end the thread that receives
             self._caught("receiver", error)
 
@@ -120,7 +129,7 @@ class OscReceiver:
             with self._lock:
                 found = self._gate.next_waiting()
             if found is not None:
-                self._take(*found)
+                self._work(found)
             return found is not None
         except Exception as error:  # noqa: BLE001 - as in `handle`
             self._caught("receiver", error)
@@ -145,6 +154,7 @@ class OscReceiver:
             self._messages,
             self._refused,
             self._gate.dropped,
+            self._gate.thrown_away,
             self._late,
             self._scheduled,
             self._errors,
@@ -155,6 +165,13 @@ class OscReceiver:
 
     # --- from packet to requests ----------------------------------------------------------------------------------------------
 
+    def _work(self, ready: Ready) -> None:
+        try:
+            self._take(*ready)
+        finally:
+            with self._lock:
+                self._gate.done(ready.peer)
+
     def _take(self, key: Hashable, record: Peer, datagram: bytes) -> None:
         elements = check(datagram)
         messages = elements if isinstance(elements, str) else decode(datagram, elements)
@@ -162,9 +179,7 @@ class OscReceiver:
             self._refuse(record, messages)
             return
         self.clients.hear(key)
-        replies = record.replies
-        if replies is None:
-            replies = record.replies = Replies(record, self._may_complain)
+        replies = self._replies(record)
         now: list[Message] = []
         later: dict[int, list[Message]] = {}
         wall_s = self._wall_clock()
@@ -190,7 +205,7 @@ class OscReceiver:
         work = Work()
         for message in messages:
             path, arguments, tag = message
-            if path in REPLIES or path.endswith(".reply"):
+            if _is_reply(path):
                 continue
             ahead_s = 0.0 if tag <= IMMEDIATELY else to_seconds_ahead(tag, wall_s)
             if ahead_s > HORIZON_S:
@@ -230,6 +245,26 @@ class OscReceiver:
         with self._lock:
             return self._gate.may_complain(record)
 
+    def _value_path(self, datagram: bytes) -> str | None:
+        return self._value_packets.path(datagram, self._core.addresses())
+
+    def _replies(self, record: Peer) -> Replies:
+        replies = record.replies
+        if replies is None:
+            replies = record.replies = Replies(record, self._may_complain)
+        return replies
+
+    def _turn_away(self, record: Peer, datagram: bytes) -> None:
+        """Answer a packet that there is no room for, by its first address; seldom enough that it may be read for that."""
+        if not self._may_complain(record):
+            return
+        elements = check(datagram)
+        messages = elements if isinstance(elements, str) else decode(datagram, elements[:1])
+        if isinstance(messages, str):
+            self._refuse(record, messages)
+        elif messages and not _is_reply(messages[0].path):
+            self._replies(record).fail(messages[0].path, "too much: there is no room for it to wait; send it later")
+
     def _refuse(self, record: Peer, why: str) -> None:
         """Count a malformed packet. It is not answered: what sent it may answer the answer."""
         self._refused += 1
@@ -239,3 +274,8 @@ class OscReceiver:
     def _caught(self, where: str, error: Exception) -> None:
         self._errors += 1
         self._log.say("osc", f"{where}: {type(error).__name__}: {error}", f"error {where}")
+
+
+def _is_reply(path: str) -> bool:
+    """Whether an address is one that only answers."""
+    return path in REPLIES or path.endswith(".reply")

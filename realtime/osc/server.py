@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 import threading
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from realtime.control.core import ControlCore
@@ -20,6 +20,8 @@ HOST, PORT = "127.0.0.1", 9000
 """Only this machine is listened to unless told otherwise: packets have no password."""
 BUFFER_BYTES = 1 << 22
 """What the system keeps for us while we work; it may give less."""
+BACKLOG, WORKED_ON = 64, 32
+"""After so many packets without a pause more are sure to wait; of these one in so many is worked on, the rest when there is a pause."""
 IDLE_S = 0.1
 """How often the thread looks whether it is to end."""
 SETTLE_S = 0.001
@@ -36,6 +38,25 @@ Address = Any
 
 class PortError(UsageError):
     """A network address that cannot be listened on."""
+
+
+class _Way:
+    """Sends to one peer, at the port it sends from or at another."""
+
+    __slots__ = ("_peer", "_port", "_send")
+
+    def __init__(self, send: Callable[[Address, bytes], bool], peer: Address, port: int = 0) -> None:
+        self._send = send
+        self._peer = peer
+        self._port = port
+
+    def __call__(self, packet: bytes) -> bool:
+        peer = self._peer
+        return self._send((peer[0], self._port, *peer[2:]) if self._port else peer, packet)
+
+    def to(self, port: int) -> "_Way":
+        """What sends to another port of this peer."""
+        return _Way(self._send, self._peer, port)
 
 
 class OscServer:
@@ -97,17 +118,23 @@ class OscServer:
     def _run(self) -> None:
         opened = self._socket
         assert opened is not None
+        without_pause = 0
         while not self._stop.is_set():
             try:
                 # One byte more than is allowed, so that what was cut is seen to be too long.
                 datagram, peer = opened.recvfrom(DATAGRAM_BYTES + 4)
             except BlockingIOError:
+                without_pause = 0
                 self._wait(opened)
                 continue
             except OSError as error:
                 self._hear_of_closed_ports(opened, error)
                 continue
-            self.receiver.handle(datagram, peer, partial(self._send, peer))
+            # Where the machine is busy, values are taken in many times faster than they are worked on: what the system has no room for
+            # is lost, and the last one is the one that counts.
+            without_pause += 1
+            has_more = without_pause > BACKLOG and without_pause % WORKED_ON != 0
+            self.receiver.handle(datagram, peer, _Way(self._send, peer), has_more=has_more)
 
     def _wait(self, opened: socket.socket) -> None:
         """Wait for a packet, or until something that waits of a flood may be taken."""
@@ -168,7 +195,8 @@ def _open(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
         opened = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
+        # A ValueError is a name that is none: a zero in it, a part that is too long.
         raise PortError(
             what, got=str(error), allowed="a network address of this machine", hint="--osc-host 127.0.0.1 is always there"
         ) from None

@@ -33,6 +33,13 @@ _TABLE: tuple[OwnAddress, ...] = (
         "/done /notify number i, places i",
     ),
     OwnAddress(
+        "/reply",
+        "in",
+        (Argument("port", "i", 0, 65535),),
+        "send what is for me to this port of mine: I send from one and hear on another, as Max and many tablets do; 0: where I send from",
+        "/done /reply port i",
+    ),
+    OwnAddress(
         "/sync",
         "in",
         (Argument("id", "i", -_ID_MAX - 1, _ID_MAX),),

@@ -1,4 +1,4 @@
-"""Time tags of bundles as seconds of the wall clock and back. It knows no frame."""
+"""Time tags of bundles as seconds of the wall clock. It knows no frame."""
 
 NTP_TO_UNIX_S = 2_208_988_800
 """Seconds from 1900, where OSC's time begins, to 1970."""
@@ -18,8 +18,3 @@ def to_seconds_ahead(tag: int, now_unix_s: float) -> float:
     now = int((now_unix_s + NTP_TO_UNIX_S) * _FRACTIONS)
     difference = (tag - now) % _ERA
     return (difference - _ERA if difference >= _ERA // 2 else difference) / _FRACTIONS
-
-
-def from_unix(unix_s: float) -> int:
-    """The time tag of a time of the wall clock."""
-    return int((unix_s + NTP_TO_UNIX_S) * _FRACTIONS) % _ERA

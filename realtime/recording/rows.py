@@ -10,7 +10,7 @@ from realtime.recording.take import TakeSummary
 def serve(core: ControlCore, recorder: Recorder) -> None:
     """Let the recorder answer the rows under `/record`.
 
-    A start is done with the path of the master, a stop and a pre-roll with path and length in seconds.
+    A start is done with the path of the master, a stop and a pre-roll with path, length in seconds, frames lost, and what went wrong.
     """
 
     def start(address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
@@ -42,4 +42,4 @@ def _stems(values: tuple[Value, ...]) -> bool | None:
 
 
 def _told(summary: TakeSummary) -> tuple[Value, ...]:
-    return (str(summary.paths[0]), summary.seconds)
+    return (str(summary.paths[0]), summary.seconds, summary.lost_frames, summary.problem)

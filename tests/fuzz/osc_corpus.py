@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from realtime.osc.bounds import DATAGRAM_BYTES, ELEMENTS
 from realtime.osc.packet import bundle, encode
-from realtime.osc.time_tag import from_unix
+from realtime.osc.time_tag import NTP_TO_UNIX_S
 
 _HEAD = b"#bundle\0"
 _NOW = (1).to_bytes(8, "big")
@@ -15,6 +15,11 @@ _NOW = (1).to_bytes(8, "big")
 def element(data: bytes) -> bytes:
     """A bundle's element: size, then contents."""
     return struct.pack(">i", len(data)) + data
+
+
+def from_unix(unix_s: float) -> int:
+    """The time tag of a time of the wall clock."""
+    return int((unix_s + NTP_TO_UNIX_S) * (1 << 32)) % (1 << 64)
 
 
 def timed(tag: int, *elements: bytes) -> bytes:

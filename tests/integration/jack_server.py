@@ -15,15 +15,15 @@ SERVER = "starling-input"
 
 
 @contextmanager
-def server(block_frames: int, rate_hz: int) -> Iterator[dict[str, str]]:
+def server(block_frames: int, rate_hz: int, name: str = SERVER) -> Iterator[dict[str, str]]:
     """Environment of a server."""
     assert shutil.which("jackd"), "jackd2 is not installed: .ci/run installs it"
-    command = ["jackd", "-n", SERVER, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block_frames)]
+    command = ["jackd", "-n", name, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block_frames)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(2.0)
     assert process.poll() is None
     try:
-        yield {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
+        yield {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
     finally:
         # Asked, not killed: a killed server leaves its place in the list of servers taken, and there are eight.
         process.terminate()

@@ -153,9 +153,9 @@ def test_what_a_controller_sends_is_heard(stage: Stage) -> None:
         assert controls(events) == [("nrpn", 300, 64 << 7 | 1), ("cc", 6, 64)]
         # A zone of three members: a bent note, and one that begins under the master's bend.
         events = stage.hear(knobs, "b0 65 00,b0 64 06,b0 06 03", "91 3c 64,e1 7f 7f", "e0 7f 7f,92 40 64")
-        bends = [(event.semitones, event.note) for event in events if isinstance(event, ControlEvent) and event.source.kind == "mpe_bend"]
-        assert bends == [(48.0, 60), (50.0, 60)]
-        assert [(event.source.number, event.semitones) for event in events if isinstance(event, NoteEvent)] == [(60, 0.0), (64, 2.0)]
+        bends = [(event.value, event.note) for event in events if isinstance(event, ControlEvent) and event.source.kind == "mpe_bend"]
+        assert bends == [(0.5, 60), (1.0, 60), (1.0, 60), (pytest.approx(0.5 + 0.5 * 2.0 / 48.0), 64)]
+        assert [event.source.number for event in events if isinstance(event, NoteEvent)] == [60, 64]
         events = stage.hear(knobs, "b0 78 00,b3 7b 00")
         assert [event.kind for event in events if isinstance(event, PanicEvent)] == ["all_sound_off", "all_notes_off"]
 

@@ -48,10 +48,10 @@ def _stage() -> Iterator[tuple[Engine, ControlCore, OscServer, EventLog]]:
         core.close()
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool], show: Callable[[], str] = str) -> None:
     end_s = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < end_s, "it did not come"
+        assert time.monotonic() < end_s, f"it did not come: {show()}"
         time.sleep(0.02)
 
 
@@ -77,7 +77,10 @@ def test_a_flood_loses_no_last_value_and_no_sound(stage: tuple[Engine, ControlCo
         done = subprocess.run(
             command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True, timeout=SECONDS + PATIENCE_S
         )
-        _until(lambda: not server.receiver.is_flooded and _values(core) == pytest.approx(LAST, abs=HEARD_DB))
+        _until(
+            lambda: not server.receiver.is_flooded and _values(core) == pytest.approx(LAST, abs=HEARD_DB),
+            lambda: f"{done.stdout.strip()} sent, {server.snapshot()}, {_values(core)}",
+        )
         snapshot = server.snapshot()
         print(f"{done.stdout.strip()} sent, {snapshot}, {_resident_bytes() - resident} bytes more")
         assert _values(core) == pytest.approx(LAST, abs=HEARD_DB)

@@ -19,6 +19,7 @@ from realtime.osc.packet import encode
 from realtime.oscquery import limits
 from realtime.oscquery.listener import say
 from realtime.oscquery.server import OscQueryServer
+from tests.realtime.oscquery import hand_server
 from tests.realtime.oscquery.hand_core import HandCore, HandReceiver
 
 PATIENCE_S = 30.0
@@ -32,28 +33,7 @@ UPGRADE = (
 )
 
 
-@pytest.fixture
-def core() -> HandCore:
-    return HandCore()
-
-
-@pytest.fixture
-def log() -> EventLog:
-    return EventLog()
-
-
-@pytest.fixture
-def receiver() -> HandReceiver:
-    return HandReceiver()
-
-
-@pytest.fixture
-def server(core: HandCore, receiver: HandReceiver, log: EventLog) -> Iterator[OscQueryServer]:
-    running = OscQueryServer(core, 9000, "127.0.0.1", 0, log, receiver, announce=False)
-    running.start()
-    yield running
-    running.close()
-    assert [line for line in log.lines() if "ended" in line.text or "were not sent" in line.text] == []
+core, receiver, log, server = hand_server.core, hand_server.receiver, hand_server.log, hand_server.server
 
 
 @pytest.fixture
@@ -363,6 +343,8 @@ def test_who_goes_away_in_the_middle_is_forgotten(
                     one.sendall(b"\x82\xfe\x10\x00\x00\x00\x00\x00half")
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     until(lambda: server.snapshot().connections == 1)
+    assert server.snapshot().listeners == 1
+    assert receiver.got == [], "half a message is none"
     still_served(server, core, friend, -1.0)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from patches.manifest import Audio
-from realtime.corpora import check_options, read_options, write_options
+from realtime.corpora import check_options, corpus_text, parse_corpus, read_options, write_options
 from realtime.errors import ClipError, CorpusError
 from realtime.voices.voice import CorpusChoice, VoiceOptions
 from tests.stage_patch import manifest
@@ -80,3 +80,23 @@ def test_what_a_deck_cannot_have(tmp_path: Path) -> None:
 )
 def test_options_travel_as_json(options: VoiceOptions) -> None:
     assert read_options(json.loads(json.dumps(write_options(options)).encode())) == options
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("corpora/glass", CorpusChoice("corpora/glass")),
+        ("@patch;labels=struck,bowed", CorpusChoice("@patch", 1.0, ("struck", "bowed"))),
+        ("a;b;weight=0.5", CorpusChoice("a;b", 0.5)),
+        ("glass;weight=2;labels=x", CorpusChoice("glass", 2.0, ("x",))),
+    ],
+)
+def test_a_corpus_in_one_line(text: str, choice: CorpusChoice) -> None:
+    assert parse_corpus(text) == choice
+    assert corpus_text(choice) == text
+
+
+@pytest.mark.parametrize("text", ["", "glass;weight=much"])
+def test_a_line_that_is_no_corpus(text: str) -> None:
+    with pytest.raises(CorpusError):
+        parse_corpus(text)

@@ -247,6 +247,33 @@ def test_too_many_scheduled_values_are_refused_and_a_control_it_has_not_is_none(
     assert [stage.deck.schedule_value(9_000, "density", 5.0) for _ in range(at.RING_SCHEDULE_SLOTS + 1)].count(False) == 1
 
 
+def test_other_corpora_are_on_their_way_from_when_they_are_ordered() -> None:
+    stage = Stage()
+    stage.load(job())
+    stage.deck.order(7)
+    assert stage.deck.snapshot(0.0).coming == (7,)
+    stage.deck.set_corpora(GLASS, 7)
+    assert stage.deck.snapshot(0.0).coming == (7,)
+    stage.poll()
+    stage.come_up()
+    assert (stage.deck.snapshot(0.0).playing, stage.deck.snapshot(0.0).coming) == (7, ())
+    stage.deck.unload()
+    stage.deck.order(8)
+    stage.deck.set_corpora(GLASS, 8)
+    assert stage.deck.snapshot(0.0).coming == (), "an empty deck is given none, and nobody waits for it"
+
+
+def test_what_ends_does_not_take_the_controls_of_what_was_asked_for_meanwhile() -> None:
+    stage = Stage()
+    stage.load(job())
+    later = job()
+    stage.deck.ask(later)
+    stage.deck.unload()
+    assert stage.deck.announced is later.manifest
+    stage.deck.note_value("density", 33.0)
+    assert later.values["density"] == 33.0
+
+
 def test_the_journal_is_told_of_every_take() -> None:
     stage = Stage()
     journal = Journal(stage.block)

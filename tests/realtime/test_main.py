@@ -12,6 +12,8 @@ import pytest
 import soundfile
 
 pytestmark = pytest.mark.usefixtures("patch_folder")
+ALONE = ("--no-osc", "--no-midi")
+"""Nobody reaches it: no port of this computer is taken, and nothing about one is said."""
 
 
 def run(*arguments: str | Path, module: str = "realtime", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -49,7 +51,7 @@ def test_render_a_rack(tmp_path: Path) -> None:
 
 
 def test_play_and_end_after_a_while() -> None:
-    done = run("tiny", "wide", "--device", "null", "--seconds", "2", "--seed", "1")
+    done = run("tiny", "wide", "--device", "null", *ALONE, "--seconds", "2", "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "seed 1" in done.stdout
@@ -58,7 +60,7 @@ def test_play_and_end_after_a_while() -> None:
 
 
 def test_ctrl_c_ends_clean() -> None:
-    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", "--headless"]
+    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", *ALONE, "--headless"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     assert "playing on null" in process.stdout.readline()
@@ -73,7 +75,7 @@ def test_ctrl_c_ends_clean() -> None:
 @pytest.mark.parametrize("end", ["| head -1", ">&-", "> /dev/full"])
 def test_a_lost_terminal_does_not_end_the_show(end: str) -> None:
     code = "import sys; from realtime.__main__ import main; code = main(); print('code', code, file=sys.stderr)"
-    command = f"'{sys.executable}' -c \"{code}\" tiny --device null --seconds 2 {end}"
+    command = f"'{sys.executable}' -c \"{code}\" tiny --device null --no-osc --no-midi --seconds 2 {end}"
     started = time.monotonic()
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert "code 0" in done.stderr
@@ -82,7 +84,7 @@ def test_a_lost_terminal_does_not_end_the_show(end: str) -> None:
 
 
 def test_decks_end_when_the_host_is_killed() -> None:
-    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", "--headless"]
+    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", *ALONE, "--headless"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -101,11 +103,11 @@ def test_decks_end_when_the_host_is_killed() -> None:
 
 
 def test_a_second_instance_is_refused_and_the_first_plays_on() -> None:
-    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", "--seconds", "6"]
+    command = [sys.executable, "-m", "realtime", "tiny", "--device", "null", *ALONE, "--seconds", "6"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert first.stdout is not None
     first.stdout.readline()
-    second = run("tiny", "--device", "null")
+    second = run("tiny", "--device", "null", *ALONE)
     assert second.returncode == 1
     assert f"process {first.pid}" in second.stderr
     assert first.communicate(timeout=30)[1] == ""
@@ -157,7 +159,7 @@ def test_what_failed_gets_code_1(tmp_path: Path, patch_folder: Path) -> None:
     assert done.returncode == 1
     assert "corpus.flac" in done.stderr
     assert "Traceback" not in done.stderr
-    live = run(folder, "--device", "null", "--seconds", "20")
+    live = run(folder, "--device", "null", *ALONE, "--seconds", "20")
     assert live.returncode == 1
     assert "corpus.flac" in live.stderr
     assert "Traceback" not in live.stderr

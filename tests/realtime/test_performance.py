@@ -40,9 +40,7 @@ class Played:
         self.engine = Engine(EngineConfig(decks=2, device="null", sample_rate_hz=RATE_HZ, block_frames=128, seed=3))
         self.engine.start()
         self.block = self.engine.block
-        self.journal = Journal(self.block)
-        for deck in self.engine._decks:
-            deck._journal = self.journal
+        self.journal = self.engine.journal
         self.taps = [Tap(self.block), StemTap(self.block, 0), StemTap(self.block, 1)]
         self.pieces: list[list[np.ndarray]] = [[], [], []]
         self.first = -1
@@ -130,7 +128,6 @@ def _played(patch_folder: Path) -> Iterator[Played]:
         played.perform()
         yield played
         played.engine.close()
-        played.journal.close()
 
 
 def rendered(path: Path) -> list[np.ndarray]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.errors import RackError
+from realtime.errors import RackError, UsageError
 from realtime.rack import read_rack
 from realtime.setup import DeckSetup
 from realtime.voices.voice import CorpusChoice
@@ -32,6 +32,18 @@ HOSTILE_RACKS = {
     "control_text.toml": "is a number",
     "control_nan.toml": "is a number",
     "deep.toml": "not TOML|unknown key",
+    "seed_too_big.toml": "deck 1: seed",
+    "osc_empty_host.toml": "host is empty",
+    "osc_port.toml": "osc: port; got 70000",
+    "osc_unknown_key.toml": "osc: unknown key",
+    "tempo_nan.toml": "transport: tempo",
+    "unknown_clock.toml": "transport: source; got sundial",
+    "record_kind.toml": "record: unknown key or wrong kind",
+    "two_mappings.toml": "a mapping file and a mapping",
+    "duplicate_binding.toml": "the same binding twice",
+    "binding_nowhere.toml": "/deck/1/colour/of/sound",
+    "scene_twice.toml": "a name twice",
+    "scene_unknown_control.toml": "no such control",
 }
 
 
@@ -45,8 +57,11 @@ def test_rack(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(HOSTILE_RACKS))
 def test_hostile_racks(name: str) -> None:
-    with pytest.raises(RackError, match=HOSTILE_RACKS[name]):
+    # What is wrong with a mapping or a scene in it says so itself, and names the rack.
+    with pytest.raises(UsageError, match=HOSTILE_RACKS[name]) as caught:
         read_rack(HOSTILE / name)
+    assert name in str(caught.value)
+    assert isinstance(caught.value, RackError) or name.startswith(("scene", "duplicate", "binding"))
 
 
 def test_every_hostile_rack_is_in_the_table() -> None:

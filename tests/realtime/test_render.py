@@ -1,18 +1,23 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from realtime.control.automation_file import AutomationFile, read_automation
+from realtime.control.automation_offline import OfflineAutomation
+from realtime.control.automation_track import evenly
 from realtime.errors import OptionError, SettingError, UnknownControlError
-from realtime.render import RenderConfig, render
+from realtime.render import OfflineDeck, RenderConfig, render
 from realtime.setup import DeckSetup, Setup
+from realtime.shared import SharedBlock
 from realtime.voices.voice import UnitEvent
 
 pytestmark = pytest.mark.usefixtures("patch_folder")
 TINY = Setup((DeckSetup("tiny"),))
 
 
-def rendered(setup: Setup = TINY, **options: float) -> np.ndarray:
+def rendered(setup: Setup = TINY, **options: Any) -> np.ndarray:
     config = RenderConfig(**{"seconds": 3.0, "seed": 7} | options)
     return np.concatenate([block.copy() for block in render(setup, config)])
 
@@ -93,3 +98,89 @@ def test_options_out_of_range(options: dict[str, float]) -> None:
 
 def test_the_patch_folder_is_given_by_path(patch_folder: Path) -> None:
     assert len(rendered(Setup((DeckSetup(str(patch_folder / "wide")),)), seconds=0.5)) == 22_050
+
+
+JUMPS = """
+format = 1
+[[lane]]
+address = "/master/gain"
+points = [[0.0, 0.0], [0.30001, -12.0], [0.30001, 6.0], [2.0, 6.0]]
+[[lane]]
+address = "/deck/1/gain"
+points = [[0.0, -60.0, "step"], [0.50003, 0.0], [1.4, -20.0]]
+[[lane]]
+address = "/deck/2/pan"
+points = [[0.0, -1.0], [1.5, 1.0]]
+[[lane]]
+address = "/deck/1/param/density"
+points = [[0.0, 2.0], [0.7, 40.0], [0.7, 4.0], [1.5, 43.0]]
+[[lane]]
+address = "/deck/2/param/loudness"
+points = [[0.2, -2.0, "step"], [0.9, 2.0]]
+[[lane]]
+address = "/deck/2/freeze"
+points = [[0.0, 0, "step"], [0.8, 1, "step"], [1.0, 0]]
+"""
+BOTH = Setup((DeckSetup("tiny"), DeckSetup("wide", controls=(("pan", 0.4), ("gain", -3.0)))))
+
+
+@pytest.fixture(name="jumps")
+def _jumps(tmp_path: Path) -> AutomationFile:
+    path = tmp_path / "jumps.toml"
+    path.write_text(JUMPS)
+    return read_automation(path)
+
+
+@pytest.mark.parametrize("block_frames", [7, 65, 8_193])
+def test_automation_gives_the_same_samples_for_any_block_size(jumps: AutomationFile, block_frames: int) -> None:
+    one = rendered(BOTH, seconds=1.6, automation=jumps, block_frames=block_frames)
+    np.testing.assert_array_equal(one, rendered(BOTH, seconds=1.6, automation=jumps))
+    assert not np.array_equal(one, rendered(BOTH, seconds=1.6))
+
+
+def test_lanes_of_master_and_decks_move_side_by_side_each_at_its_frame(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(
+        'format = 1\n[[lane]]\naddress = "/master/gain"\npoints = [[0.0, 0.0], [2.9, -1.0]]\n'
+        '[[lane]]\naddress = "/deck/1/gain"\npoints = [[0.0, -60.0, "step"], [1.0, 0.0]]\n'
+    )
+    sound = np.abs(rendered(automation=read_automation(path), block_frames=128)).max(axis=1)
+    # The first value is there before the first sample.
+    assert int(np.flatnonzero(sound)[0]) == 44_100
+
+
+def test_automation_has_the_values_of_a_stage_that_plays_it(jumps: AutomationFile) -> None:
+    """What `AutomationPlayer` schedules, laid over a render by hand: the same samples."""
+    setup = Setup((DeckSetup("tiny"),))
+    lanes = AutomationFile(tuple(lane for lane in jumps.lanes if lane.address == "/deck/1/param/density"), length=jumps.length)
+    events = list(evenly(lanes, 44_100).until(0, 2 * 44_100))
+    heeded: list[float] = []
+    block = SharedBlock.private(44_100)
+    deck = OfflineDeck(0, setup.decks[0], RenderConfig(1.6, 7), block)
+    deck.automation = OfflineAutomation(lanes, [deck.manifest], 44_100)
+    index = next(i for i, control in enumerate(deck.manifest.controls) if control.id == "density")
+    next_of_stream = deck._stream.next
+
+    def noted(controls: np.ndarray, frozen: bool) -> np.ndarray:
+        heeded.append(float(controls[index]))
+        return next_of_stream(controls, frozen)
+
+    deck._stream.next = noted  # type: ignore[method-assign]
+    step = deck.voice.step_frames
+    steps = int(1.6 * 44_100) // step
+    for _ in range(steps):
+        deck._made += len(deck._step())
+    # A step heeds the last value due when its first frame is heard: that of the deck process, see tests/realtime/test_dispatch.py.
+    wanted = [[event.value for event in events if event.frame <= step * number][-1] for number in range(steps)]
+    assert steps > 100
+    np.testing.assert_array_equal(np.float32(heeded), np.float32(wanted))
+
+
+def test_lanes_of_decks_there_are_none_of_sleep_and_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "three.toml"
+    path.write_text('format = 1\n[[lane]]\naddress = "/deck/3/gain"\npoints = [[0.0, 0.0]]\n')
+    said: list[tuple[int, str]] = []
+    config = RenderConfig(0.5, 7, automation=read_automation(path))
+    sound = np.concatenate([b.copy() for b in render(TINY, config, noted=lambda deck, text: said.append((deck, text)))])
+    assert said == [(0, "automation moves nothing at /deck/3/gain: no deck has it")]
+    np.testing.assert_array_equal(sound, rendered(seconds=0.5))

@@ -279,6 +279,19 @@ WRONG = {
     "a file for outputs": (["tiny", "--hops", "4", "--prime", "SEEDS", "--render", "SEED"], "a file, and --prime is a folder"),
     "a new file for outputs": (["tiny", "--hops", "4", "--prime", "SEEDS", "--render", "takes.wav"], "a file, and --prime is a folder"),
     "outputs among seeds": (["tiny", "--hops", "4", "--prime", "SEEDS", "--render", "SEEDS/out"], "inside the folder of seeds"),
+    "to be heard by nobody": (["tiny", "--seconds", "1", "--osc-port", "9000"], "--osc-port is for playing live"),
+    "recorded twice": (["tiny", "--seconds", "1", "--record"], "--record is for playing live"),
+    "controllers": (["tiny", "--seconds", "1", "--midi-port", "nano"], "--midi-port is for playing live"),
+    "no automation": (["tiny", "--seconds", "1", "--automation", "none.toml"], "not a file"),
+    "automation of text": (["tiny", "--seconds", "1", "--automation", "TEXT"], "TEXT"),
+    "automation of nothing": (["tiny", "--seconds", "1", "--automation", "NOWHERE"], "no such address; got /no/such"),
+    "automation of a command": (["tiny", "--seconds", "1", "--automation", "COMMAND"], "/deck/1/unload"),
+    "performance and patch": (["tiny", "--performance", "TEXT"], "--performance says itself what is played; got tiny"),
+    "performance and length": (["--performance", "TEXT", "--seconds", "1"], "says itself what is played; got --seconds"),
+    "performance and prime": (["--performance", "TEXT", "--prime", "SEED", "--units"], "got --prime --units"),
+    "performance and blocks": (["--performance", "TEXT", "--block-frames", "64"], "got --block-frames"),
+    "performance of text": (["--performance", "TEXT"], "TEXT"),
+    "no performance": (["--performance", "none.json"], "cannot be read"),
     "outputs over seeds": (["tiny", "--hops", "4", "--prime", "nest/a", "--render", "nest"], "would overwrite the seeds"),
 }
 
@@ -310,6 +323,13 @@ LIVE = {
     "prime folder": (["tiny", "--prime", "SEEDS"], "the prime is a folder.*only with --render"),
     "no corpus": (["tiny", "--corpus", "none"], "no such corpus folder"),
     "corpus of tokens": (["chimes", "--corpus", "@patch"], "chimes plays no corpus"),
+    "performance": (["--performance", "TEXT"], "--performance is for --render"),
+    "no automation": (["tiny", "--automation", "none.toml"], "not a file"),
+    "automation of text": (["tiny", "--automation", "TEXT"], "TEXT"),
+    "port of OSC": (["tiny", "--osc-port", "65536"], "--osc-port; got 65536; allowed: 0 to 65535"),
+    "port of OSCQuery": (["tiny", "--oscquery-port", "-1"], "--oscquery-port; got -1"),
+    "MIDI of another system": (["tiny", "--midi-backend", "pigeon"], "--midi-backend; got pigeon; allowed: auto"),
+    "no mapping": (["tiny", "--mapping", "none.toml"], "none.toml"),
 }
 
 
@@ -333,6 +353,8 @@ def make_things(folder: Path) -> None:
     clip(folder / "SHORT", seconds=0.01, format="WAV")
     clip(folder / "EMPTY", seconds=0.0, format="WAV")
     (folder / "TEXT").write_text("no sound")
+    for name, address in (("NOWHERE", "/no/such"), ("COMMAND", "/deck/1/unload")):
+        (folder / name).write_text(f'format = 1\n[[lane]]\naddress = "{address}"\npoints = [[0.0, 0.0]]\n')
     corpus(folder / "CORPUS")
     corpus(folder / "wrong")
     seeds(folder / "SEEDS", "a.wav")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from realtime import commands as do
 from realtime.control.address import Value
 from realtime.control.outcome import Origin, Outcome
+from realtime.voices.voice import VoiceOptions
 from tests.memory_stage import RATE_HZ, memory_core
 
 
@@ -25,10 +26,12 @@ class Desk:
             if isinstance(command, do.SetCorpora):
                 paths = tuple(choice.path for choice in command.corpora)
                 deck = self.stage.decks[command.deck]
-                self.stage.decks[command.deck] = replace(deck, corpora=() if paths == ("@patch",) else paths)
+                own = paths == ("@patch",)
+                options = VoiceOptions(() if own else command.corpora)
+                self.stage.decks[command.deck] = replace(deck, corpora=() if own else paths, options=options)
                 return deck.playing
             if isinstance(command, do.Load):
-                self.stage.decks[command.deck] = replace(self.stage.decks[command.deck], corpora=())
+                self.stage.decks[command.deck] = replace(self.stage.decks[command.deck], corpora=(), options=VoiceOptions())
             return send(command)
 
         def request_noted(path: str, arguments: Sequence[Value], origin: Origin) -> None:

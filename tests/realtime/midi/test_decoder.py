@@ -85,11 +85,12 @@ def test_seven_bit_nrpn_is_told_when_nothing_more_comes(port: Port) -> None:
 def test_bend_and_its_range(port: Port) -> None:
     (bend,) = port((0xE0, 127, 127))
     assert isinstance(bend, ControlEvent)
-    assert (bend.value, bend.raw, bend.semitones) == (1.0, 16_383, 2.0)
+    assert (bend.value, bend.raw) == (1.0, 16_383)
+    # A range that is announced leaves the wheel its whole way.
     port((0xB0, 101, 0), (0xB0, 100, 0), (0xB0, 6, 12), (0xB0, 38, 50))
     (bend,) = port((0xE0, 0, 0))
     assert isinstance(bend, ControlEvent)
-    assert (bend.value, bend.semitones) == (0.0, -12.5)
+    assert bend.value == 0.0
     (bend,) = port((0xE0, 0, 64))
     assert isinstance(bend, ControlEvent)
     assert bend.value == 0.5
@@ -108,13 +109,6 @@ def test_notes(port: Port) -> None:
     assert isinstance(zero, NoteEvent)
     assert (down.on, down.velocity, up.on, up.raw, zero.on, zero.raw) == (True, 1.0, False, 10, False, 64)
     assert down.source == Source("knobs", 1, "note", 60)
-
-
-def test_a_note_begins_under_the_bend(port: Port) -> None:
-    port((0xE0, 127, 127))
-    (note,) = port((0x90, 60, 1))
-    assert isinstance(note, NoteEvent)
-    assert note.semitones == 2.0
 
 
 def test_program_with_its_bank(port: Port) -> None:
@@ -139,38 +133,46 @@ def zone(port: Port, count: int = 3, channel: int = 0) -> list[Event]:
     return port((status, 101, 0), (status, 100, 6), (status, 6, count))
 
 
+def bent(semitones: float, reach: float = 48.0) -> float:
+    """Place of a finger that is bent so far."""
+    return 0.5 + 0.5 * semitones / reach
+
+
 def test_mpe_gestures_belong_to_the_zone_and_the_note(port: Port) -> None:
     zone(port)
-    (note,) = port((0x92, 64, 100))
+    rest, note = port((0x92, 64, 100))
+    assert isinstance(rest, ControlEvent)
+    assert (rest.source.kind, rest.value, rest.note) == ("mpe_bend", 0.5, 64)
     assert isinstance(note, NoteEvent)
     assert (note.source, note.member) == (Source("knobs", 1, "note", 64), 3)
     events = port((0xE2, 127, 127), (0xB2, 74, 127), (0xD2, 64))
     assert controls(events) == [("mpe_bend", 1, 0, 1.0), ("mpe_slide", 1, 0, 1.0), ("mpe_pressure", 1, 0, 64 / 127)]
     assert {event.note for event in events if isinstance(event, ControlEvent)} == {64}
-    bend = events[0]
-    assert isinstance(bend, ControlEvent)
-    assert bend.semitones == 48.0
 
 
 def test_the_masters_wheel_bends_sounding_notes_and_new_ones(port: Port) -> None:
     zone(port)
     port((0x91, 60, 100), (0xE1, 0, 96))
     events = port((0xE0, 127, 127))
-    found = [(e.source.kind, e.semitones, e.note) for e in events if isinstance(e, ControlEvent)]
-    assert found[0] == ("bend", 2.0, None)
-    assert [(kind, pytest.approx(bend, abs=0.01), note) for kind, bend, note in found[1:]] == [("mpe_bend", 26.0, 60)]
-    (note,) = port((0x92, 62, 100))
+    found = [(e.source.kind, e.value, e.note) for e in events if isinstance(e, ControlEvent)]
+    assert found == [("bend", 1.0, None), ("mpe_bend", pytest.approx(bent(26.0), abs=1e-4), 60)]
+    begins, note = port((0x92, 62, 100))
+    assert isinstance(begins, ControlEvent)
+    assert (begins.value, begins.note) == (pytest.approx(bent(2.0)), 62)
     assert isinstance(note, NoteEvent)
-    assert note.semitones == 2.0
 
 
 def test_ranges_of_members_and_master(port: Port) -> None:
     zone(port)
     port((0xB1, 101, 0), (0xB1, 100, 0), (0xB1, 6, 24), (0xB0, 101, 0), (0xB0, 100, 0), (0xB0, 6, 7))
     port((0xE0, 127, 127), (0xE3, 127, 127))
-    (note,) = port((0x93, 60, 1))
-    assert isinstance(note, NoteEvent)
-    assert note.semitones == 31.0
+    begins, _ = port((0x93, 60, 1))
+    assert isinstance(begins, ControlEvent)
+    assert begins.value == 1.0, "it bends no farther than its own range"
+    port((0xE0, 0, 0))
+    (begins,) = port((0xE3, 127, 127))
+    assert isinstance(begins, ControlEvent)
+    assert begins.value == pytest.approx(bent(24.0 - 7.0, 24.0))
 
 
 def test_a_new_zone_ends_its_notes_under_their_old_names(port: Port) -> None:

@@ -1,11 +1,13 @@
 import pytest
 
-from realtime.control.address import Value
+from realtime.control.address import Value, to_value
 from realtime.control.namespace import Namespace
+from realtime.midi.choices import FeedbackMode
 from realtime.midi.event import ControlEvent, Kind, NoteEvent, Source
 from realtime.midi.feedback import ECHO_S, ENCODERS, MESSAGES_PER_LOOK, SETTLE_S, Feedback
-from realtime.midi.mapping import Binding, FeedbackMode, Mapping
+from realtime.midi.mapping import Binding, Mapping
 from realtime.midi.message import MessageReader
+from realtime.midi.mpe import bend_share
 from realtime.midi.routes import Routes
 from realtime.midi.source_pattern import KINDS, parse_source
 
@@ -74,6 +76,32 @@ def test_a_control_is_not_told_what_it_said() -> None:
     desk.cc(127)
     desk.set("/deck/1/pan", 1.0)
     assert desk.look() == []
+
+
+@pytest.mark.parametrize("address", ["/deck/1/pan", "/master/gain"])
+def test_a_parameter_sent_with_seven_bits_is_not_told_what_it_said(address: str) -> None:
+    """NRPN without an LSB: what would be sent has 14 bits, and is the same place."""
+    desk = Desk(binding("nrpn 5", address))
+    desk.look()
+    argument = ADDRESSES[address].argument
+    for raw in range(128):
+        desk.feedback.hear(ControlEvent(Source("Faders MIDI 1", 1, "nrpn", 5), raw / 127, raw, 127, 0), desk.now_s)
+        (route,) = desk.routes.by_path[address]
+        desk.set(address, to_value(route.place_heard(raw / 127, 127), argument))
+        assert desk.look() == [], raw
+    desk.set(address, argument.minimum)
+    assert desk.look() == ENCODERS["nrpn"](0, 5, 0)
+
+
+def test_a_bend_is_shown_as_it_is_heard() -> None:
+    """The wheel of a motor fader has one step more below its middle than above."""
+    desk = Desk(binding("bend", "/master/gain"))
+    desk.look()
+    for raw in (0, 1, 4_097, 8_191, 8_192, 8_193, 12_001, 16_382, 16_383):
+        value = 0.5 + 0.5 * bend_share(raw)
+        desk.feedback.hear(ControlEvent(Source("Faders MIDI 1", 1, "bend"), value, raw, 16_383, 0), desk.now_s)
+        desk.set("/master/gain", to_value(value, ADDRESSES["/master/gain"].argument))
+        assert desk.look() == [], raw
 
 
 def test_a_control_is_told_where_the_value_differs_but_not_while_it_is_moved() -> None:

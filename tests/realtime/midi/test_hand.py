@@ -9,11 +9,12 @@ from patches.manifest import Audio, Control, Manifest
 from realtime.control.address import Value
 from realtime.control.namespace import Namespace
 from realtime.midi.event import ControlEvent, Kind, NoteEvent, Source
-from realtime.midi.hand import Ask, Hand
+from realtime.midi.hand import Ask, Hand, Wait
 from realtime.midi.mapping import Binding, Mapping
 from realtime.midi.mapping_file import ready_mapping
-from realtime.midi.routes import Routes
-from realtime.midi.source_pattern import MappingError, parse_source
+from realtime.midi.routes import Route, Routes
+from realtime.midi.source_pattern import KINDS, MappingError, parse_source
+from realtime.midi.takeover import TakeoverMode
 from tests.stage_patch import manifest
 
 CLASSES = tuple(Control(f"class_{name}", name, "", 0.0, 1.0, 0.0, "linear", 0.0) for name in ("bees", "fire", "rain"))
@@ -40,10 +41,15 @@ class Table:
                 self.values[path] = address.argument.default
 
     def move(self, event: ControlEvent | NoteEvent) -> list[Ask]:
-        takeover = self.mapping.takeover
-        asks = self.hand.move(event, self.routes.of(event.source), lambda route: self.mapping.takeover_of(route.binding, takeover))
+        asks = self.hand.move(event, self.routes.of(event.source), self._rule)
         self.values.update({path: arguments[0] for path, arguments in asks if path in self.values})
         return asks
+
+    def _rule(self, route: Route) -> TakeoverMode:
+        return self.mapping.takeover_of(route.binding, self.mapping.takeover)
+
+    def waiting(self) -> list[Wait]:
+        return self.hand.waiting(self.routes, self._rule)
 
     def cc(self, raw: int, number: int = 70, kind: Kind = "cc", top: int = 127, port: str = "knobs") -> list[Ask]:
         return self.move(ControlEvent(Source(port, 1, kind, number), raw / top, raw, top, 0))
@@ -68,6 +74,57 @@ def test_a_value_follows_over_the_range_of_its_address() -> None:
     assert table.cc(0) == [("/deck/1/pan", (-1.0,))]
     assert table.cc(127) == [("/deck/1/pan", (1.0,))]
     assert table.cc(127) == []
+
+
+@pytest.mark.parametrize("kind", ["cc", "cc14", "nrpn", "pressure", "mpe_slide"])
+@pytest.mark.parametrize("address", ["/deck/1/pan", "/deck/2/param/loudness"])
+def test_a_control_can_stand_in_the_middle_of_a_range_around_0(kind: Kind, address: str) -> None:
+    """Sixty-four of 127 steps, though half of the way lies between two of them; both halves go evenly to their ends."""
+    table = Table(binding(kind, address))
+    top = KINDS[kind].top or 127
+    middle, end = (top + 1) // 2, table.namespace.addresses[address].argument.maximum
+    table.cc(0, 0, kind, top)
+    raws = {middle: 0.0, middle // 2: -end / 2, middle + (top - middle) // 3: end / 3, top: end}
+    for raw, value in raws.items():
+        # An exact 0: nobody hears a pan of a hundredth, but a player reads it.
+        assert numbers(table.cc(raw, 0, kind, top)) == [value if value == 0.0 else pytest.approx(value, abs=end / top)]
+
+
+def test_the_middle_of_a_range_of_the_binding_that_is_turned_around_or_struck() -> None:
+    table = Table(
+        binding("cc 70", "/deck/1/pan", minimum=-0.5, maximum=0.5, invert=True),
+        binding("note 36", "/deck/2/pan", "velocity"),
+        binding("bend", "/deck/2/param/loudness"),
+        binding("cc 71", "/master/gain", minimum=-12.0, maximum=12.0),
+    )
+    assert numbers(table.cc(127) + table.cc(64) + table.cc(0)) == [-0.5, 0.0, 0.5]
+    table.cc(127, 71)
+    assert numbers(table.cc(64, 71)) == [0.0]
+    table.note(velocity=0.0)
+    assert numbers(table.note(velocity=64 / 127)) == [0.0]
+    # A bend is in the middle at rest already.
+    table.cc(0, 0, "bend", 16_383)
+    at_rest = ControlEvent(Source("knobs", 1, "bend"), 0.5, 8_192, 16_383, 0)
+    assert numbers(table.move(at_rest)) == [0.0]
+
+
+def test_ranges_without_0_in_the_middle_are_even() -> None:
+    table = Table(binding("cc 70", "/deck/1/gain"), binding("cc 71", "/deck/2/param/continuity"))
+    assert numbers(table.cc(64)) == [pytest.approx(-60.0 + 72.0 * 64 / 127)]
+    assert numbers(table.cc(64, 71)) == [pytest.approx(64 / 127)]
+
+
+@pytest.mark.parametrize("mode", ["pickup", "scale"])
+def test_takeover_in_the_middle(mode: str) -> None:
+    """Turned to the middle of a centred value it has it, and carries it on."""
+    table = Table(binding("cc 70", "/deck/1/pan", takeover=mode))
+    table.cc(64)
+    assert numbers(table.cc(65)) == [pytest.approx(1 / 63)]
+    table.values["/deck/1/pan"] = -1.0
+    table.cc(90)
+    assert table.waiting() == ([(Source("knobs", 1, "cc", 70), "/deck/1/pan", pytest.approx(-0.5 - 26 / 126))] if mode == "pickup" else [])
+    assert (numbers(table.cc(0)) or [-1.0]) == [-1.0]
+    assert numbers(table.cc(64)) == [0.0]
 
 
 def test_range_and_curve() -> None:
@@ -217,6 +274,25 @@ def test_a_binding_sleeps_while_no_patch_has_its_address() -> None:
     assert table.cc(126) == [("/deck/1/class/bees", (pytest.approx(126 / 127),))]
 
 
+def test_who_waits_is_seen_by_the_values_and_addresses_of_now() -> None:
+    table = Table(("cc 70", "/deck/1/param/continuity"))
+    table.cc(127)
+    ((source, path, way),) = table.waiting()
+    assert (source.number, path, way) == (70, "/deck/1/param/continuity", -0.5)
+    # A scene that brings the value to the knob, or farther away.
+    table.values[path] = 0.75
+    assert table.waiting() == [(source, path, -0.25)]
+    table.load(None, None)
+    assert table.waiting() == [], "nothing is there that it could move"
+    table.load(CLASSY, None)
+    table.cc(120)
+    table.mapping = replace(table.mapping, takeover="off")
+    assert table.waiting() == [], "the next touch moves it"
+    table.hand.forget()
+    table.mapping = replace(table.mapping, takeover="pickup")
+    assert table.waiting() == []
+
+
 def test_places_count_parameters_and_classes_apart() -> None:
     table = Table(binding("cc 70", "/deck/1/param/@1"), binding("cc 71", "/deck/1/class/@3"), binding("cc 72", "/deck/1/param/@60"))
     assert [path for number in (70, 71, 72) for path, _ in table.cc(127, number)] == ["/deck/1/param/density", "/deck/1/class/rain"]
@@ -228,9 +304,9 @@ def test_soft_takeover_across_a_patch_change() -> None:
     table.load(PLAIN, None)
     assert table.values["/deck/1/param/continuity"] == 0.5
     assert [len(table.cc(raw)) for raw in (112, 120, 100, 70)] == [0, 0, 0, 0]
-    assert table.hand.waits == {(Source("knobs", 1, "cc", 70), "/deck/1/param/continuity"): pytest.approx(0.5 - 70 / 127)}
+    assert table.waiting() == [(Source("knobs", 1, "cc", 70), "/deck/1/param/continuity", pytest.approx(0.5 - 70 / 127))]
     assert len(table.cc(62)) == 1
-    assert table.hand.waits == {}
+    assert table.waiting() == []
 
 
 def test_a_wheel_that_springs_back_always_takes_over() -> None:
@@ -262,4 +338,4 @@ def test_nothing_is_looked_up_twice() -> None:
     """A binding of all numbers is found as one of a single number is."""
     table = Table(binding("nrpn", "/deck/1/pan"), binding("cc", "/deck/1/gain"))
     events: Dictionary[Kind, int] = {"nrpn": 9_999, "cc": 5}
-    assert [len(table.cc(64, number, kind)) for kind, number in events.items()] == [1, 1]
+    assert [len(table.cc(65, number, kind)) for kind, number in events.items()] == [1, 1]

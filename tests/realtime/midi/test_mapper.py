@@ -8,11 +8,12 @@ import pytest
 
 from realtime.control.outcome import Origin, Outcome
 from realtime.midi.event import ClockEvent, ControlEvent, Kind, NoteEvent, PanicEvent, ProgramEvent, Source
+from realtime.midi.frames import Frame, FrameKind
 from realtime.midi.learn import LIMIT_S, QUIET_S
 from realtime.midi.mapper import MidiMapper
 from realtime.midi.mapping import Binding, Mapping
 from realtime.midi.mapping_file import read_mapping, ready_mapping
-from realtime.midi.ports import ZoneSetting
+from realtime.midi.ports import MidiPorts, ZoneSetting
 from realtime.midi.service import describe, serve_midi
 from realtime.midi.source_pattern import parse_source
 from realtime.midi.zones import Zone
@@ -102,10 +103,16 @@ def test_soft_takeover_across_a_patch_change(core: MemoryCore) -> None:
     assert table.value("/deck/1/param/continuity") == 0.5
     table.cc(112, 120, 100, 70)
     assert table.value("/deck/1/param/continuity") == 0.5
-    assert table.mapper.waiting() == [(Source(PORT, 1, "cc", 70), "/deck/1/param/continuity", pytest.approx(0.5 - 70 / 127))]
+    waits = ("cc 70, channel 1, MPK mini 3", "/deck/1/param/continuity", pytest.approx(0.5 - 70 / 127))
+    asked = table.ask("/midi/waiting")
+    assert asked is not None
+    assert (asked.state, asked.reply, asked.values) == ("answer", "/midi/waiting.reply", waits)
+    table.ports = {}
+    assert core.read("/midi/waiting") == (), "a controller that is gone cannot be turned"
+    table.ports = {PORT: True}
     table.cc(62, 90)
     assert table.value("/deck/1/param/continuity") == pytest.approx(90 / 127, abs=1e-4)
-    assert table.mapper.waiting() == []
+    assert core.read("/midi/waiting") == ()
 
 
 def test_takeover_is_a_value_of_the_stage(core: MemoryCore) -> None:
@@ -116,7 +123,7 @@ def test_takeover_is_a_value_of_the_stage(core: MemoryCore) -> None:
     table.ask("/midi/takeover", "off")
     assert reads(core, "/midi/takeover", "off")
     table.cc(126)
-    assert table.value("/deck/1/pan") == pytest.approx(126 / 127 * 2 - 1)
+    assert table.value("/deck/1/pan") == pytest.approx(62 / 63)
     assert table.mapper.mapping.takeover == "off"
     refused = table.ask("/midi/takeover", "grab")
     assert refused is not None
@@ -306,6 +313,19 @@ def test_feedback_goes_out_of_the_port_the_control_is_on(core: MemoryCore) -> No
     assert table.look() == [b"\xb0\x07\x40"]
 
 
+def test_a_knob_turned_on_at_once_from_where_its_ring_was_set(core: MemoryCore) -> None:
+    """Its first message is what it was just sent, which could be a wire that leads back; the next one goes on from there."""
+    made = rig(core, Binding(parse_source("cc 70", 1, PORT), "/deck/1/pan"), feedback="show")
+    made.mapper.look()
+    made.ask("/deck/1/pan", 1.0)
+    made.mapper.look()
+    assert made.sent[-1] == (PORT, b"\xb0\x46\x7f")
+    made.cc(127)
+    assert core.read("/deck/1/pan") == (1.0,)
+    made.cc(110)
+    assert core.read("/deck/1/pan") == pytest.approx((46 / 63,), abs=1e-3)
+
+
 def test_feedback_follows_a_patch_change(core: MemoryCore) -> None:
     table = rig(core, Binding(parse_source("cc 7", 1, PORT), "/deck/1/param/continuity"), takeover="off")
     assert table.look() == [b"\xb0\x07\x40"]
@@ -314,6 +334,57 @@ def test_feedback_follows_a_patch_change(core: MemoryCore) -> None:
     table.ask("/deck/1/load", "wide")
     core.turn()
     assert table.look() == [b"\xb0\x07\x40"]
+
+
+def test_ports_that_come_back_at_once_are_shown_everything(core: MemoryCore) -> None:
+    """A scan that finds a controller gone and there again, as on ALSA, where its number changes: no look sees it gone."""
+    table = rig(core, Binding(parse_source("cc 7", 1, PORT), "/deck/1/pan"))
+    ports = MidiPorts(core.log, table.mapper.handle, plugged=table.mapper.plugged)
+    table.mapper.ports = lambda: ports.ports
+    name = PORT.encode()
+
+    def plug(number: int) -> None:
+        ports.take(Frame(FrameKind.OPENED, number, data=name))
+        ports.take(Frame(FrameKind.OUTPUTS, data=name))
+
+    plug(1)
+    assert table.look() == [b"\xb0\x07\x40"]
+    ports.take(Frame(FrameKind.GONE, 1, data=name))
+    plug(2)
+    assert table.look() == [b"\xb0\x07\x40"]
+    ports.take(Frame(FrameKind.OUTPUTS, data=name))
+    assert table.look() == []
+
+
+def test_the_middle_comes_back_as_it_was_sent_and_no_loop_begins(core: MemoryCore) -> None:
+    """A motor fader on every step of a value around 0: what it set is what it would be sent, and what it is sent sets what was asked."""
+    table = rig(core, Binding(parse_source("cc 7", 1, PORT), "/deck/1/pan"), feedback="move")
+    assert table.look() == [b"\xb0\x07\x40"]
+    for raw in range(128):
+        table.cc(raw, number=7)
+        assert table.look() == [], raw
+    table.cc(64, number=7)
+    assert table.value("/deck/1/pan") == 0.0
+    assert table.look() == []
+    for step in range(-20, 21):
+        table.ask("/deck/1/pan", step / 20)
+        (sent,) = table.look()
+        asked = table.value("/deck/1/pan")
+        # The motor says where it arrived: nothing moves, nothing is sent again.
+        table.cc(sent[2], number=7)
+        assert table.value("/deck/1/pan") == pytest.approx(asked, abs=0.5 / 63)
+        assert table.look() == []
+
+
+def test_a_controller_replugged_between_two_looks_is_told_everything_and_holds_nothing(core: MemoryCore) -> None:
+    table = rig(core, Binding(parse_source("cc 7", 1, PORT), "/deck/1/pan"), ("cc 20", "/deck/1/freeze", "momentary"))
+    assert table.look() == [b"\xb0\x07\x40"]
+    table.cc(127, number=20)
+    assert table.value("/deck/1/freeze") == 1.0
+    assert table.look() == []
+    table.mapper.plugged(PORT)
+    assert table.value("/deck/1/freeze") == 0.0
+    assert table.look() == [b"\xb0\x07\x40", b"\xb0\x14\x00"]
 
 
 def test_a_controller_unplugged_while_a_pad_is_held(core: MemoryCore) -> None:

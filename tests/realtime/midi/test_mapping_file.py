@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.errors import UsageError
-from realtime.midi.mapping import ACTIONS, Binding, Mapping, row_of
+from realtime.midi.choices import ACTIONS
+from realtime.midi.mapping import Binding, Mapping, row_of
 from realtime.midi.mapping_fields import BINDING_FIELDS, FILE_FIELDS, PROGRAM_FIELDS, ZONE_FIELDS
 from realtime.midi.mapping_file import (
     MAX_MAPPING_BYTES,

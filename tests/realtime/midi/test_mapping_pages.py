@@ -1,6 +1,6 @@
 from realtime.midi import mapping_pages as pages
+from realtime.midi.choices import ACTIONS, MODES
 from realtime.midi.learn import LEARN_RULES
-from realtime.midi.mapping import ACTIONS, MODES
 from realtime.midi.mapping_fields import BINDING_FIELDS, FILE_FIELDS, PROGRAM_FIELDS, ZONE_FIELDS
 from realtime.midi.mapping_file import from_table, ready_mapping
 from realtime.midi.source_pattern import KINDS

@@ -5,6 +5,7 @@ from collections import deque
 
 import pytest
 
+from realtime.midi.driver import QUEUE_MESSAGES
 from realtime.midi.frames import Frame, FrameKind, read_frame
 from realtime.midi.port_name import BACKENDS, Backend
 from realtime.midi.wire import TURN_MESSAGES, Wire
@@ -121,6 +122,20 @@ def test_its_last_messages_come_before_it_is_gone(driver: MemoryDriver) -> None:
     driver.there.clear()
     stage.wire.scan()
     assert [frame.kind for frame in stage.told()] == [FrameKind.MESSAGE, FrameKind.GONE, FrameKind.ALIVE]
+
+
+def test_all_that_waits_of_a_port_comes_before_it_is_gone(driver: MemoryDriver) -> None:
+    driver.virtual = None
+    port = driver.there[LPD8] = MemoryPort()
+    stage = Stage(driver)
+    stage.wire.scan()
+    stage.told()
+    port.messages.extend([0xB0, 7, number % 128] for number in range(QUEUE_MESSAGES))
+    driver.there.clear()
+    stage.wire.scan()
+    heard = [frame.kind for frame in stage.told()]
+    assert heard.count(FrameKind.MESSAGE) == QUEUE_MESSAGES
+    assert heard[QUEUE_MESSAGES] == FrameKind.GONE
 
 
 def test_messages_pass_in_order_and_quiet_is_told_once(driver: MemoryDriver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """What comes out of a packet: requests, answers, and nothing at all."""
 
 import math
+import threading
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,8 +15,7 @@ from realtime.osc.own import MOST_SYNCS
 from realtime.osc.packet import bundle, decode, encode
 from realtime.osc.receiver import HORIZON_S, OscReceiver
 from realtime.osc.table import BY_PATH, CLIENTS, REPLIES, own_addresses
-from realtime.osc.time_tag import from_unix
-from tests.fuzz.osc_corpus import FIVE, GAIN, MALFORMED, fuzzed, hostile, timed
+from tests.fuzz.osc_corpus import FIVE, GAIN, MALFORMED, from_unix, fuzzed, hostile, nested, timed
 from tests.realtime.osc.recording_core import RATE_HZ, WALL_S, RecordingCore
 
 PEER = ("127.0.0.1", 57120)
@@ -50,6 +51,11 @@ class Ear:
 @pytest.fixture(name="ear")
 def _ear() -> Ear:
     return Ear()
+
+
+def test_a_connection_without_ports_refuses_another_one(ear: Ear) -> None:
+    assert ear.ask("/reply", 7401) == [("/fail", "/reply", "this connection has no ports; answers come back by it")]
+    assert ear.ask("/reply", 70_000)[0][:2] == ("/fail", "/reply")
 
 
 def test_a_value_is_set_and_nothing_is_said(ear: Ear) -> None:
@@ -310,16 +316,159 @@ def test_fuzzed_packets_end_nothing_and_malformed_ones_change_nothing(ear: Ear) 
     assert len(ear.core.asked) > 1000
 
 
+# --- what is too much ---------------------------------------------------------------------------------------------------------------
+
+# Nearly everything waits while it is sent, and is taken soon after.
+TIGHT = FloodLimits(peer_rate_hz=2000.0, peer_burst=1.0, mistake_rate_hz=1e9, mistake_burst=1e9)
+
+
+def _settle(ear: Ear) -> None:
+    while ear.receiver.is_flooded:
+        ear.receiver.settle()
+    assert ear.receiver.snapshot().errors == 0, ear.log.lines()
+
+
 def test_a_flood_is_said_once_and_its_last_value_holds() -> None:
-    ear = Ear(FloodLimits(peer_rate_hz=1e6, peer_burst=10.0, waiting=8))
+    ear = Ear(FloodLimits(peer_rate_hz=1e6, peer_burst=10.0))
     for number in range(5000):
         ear.send(encode("/deck/1/gain", (float(number % 7),)))
         ear.send(encode("/deck/2/gain", (float(number % 5),)))
-    while ear.receiver.is_flooded:
-        ear.receiver.settle()
+    _settle(ear)
     assert ear.core.values["/deck/1/gain"] == (4999.0 % 7,)
     assert ear.core.values["/deck/2/gain"] == (4999.0 % 5,)
     assert len([line for line in ear.log.lines() if "sends more than is listened to" in line.text]) <= 1
+
+
+def test_every_command_of_a_flood_is_done_in_order() -> None:
+    ear = Ear(TIGHT)
+    names = [f"name {number}" for number in range(100)]
+    for name in names:
+        ear.send(encode("/deck/1/load", (name,)))
+    _settle(ear)
+    assert [arguments for path, arguments in ear.core.asked if path == "/deck/1/load"] == [(name,) for name in names]
+    assert ear.heard == [("/done", "/deck/1/load", name) for name in names]
+
+
+def test_every_sync_and_query_of_a_flood_is_answered() -> None:
+    ear = Ear(TIGHT)
+    for number in range(100):
+        ear.send(encode("/sync", (number,)))
+        ear.send(encode("/q/status"))
+    _settle(ear)
+    for then in ear.core.waiting:
+        then()
+    assert [entry[1] for entry in ear.heard if entry[0] == "/synced"] == list(range(100))
+    assert len([entry for entry in ear.heard if entry[0] == "/status.reply"]) == 100
+
+
+def test_bundles_of_a_flood_that_begin_alike_are_all_done() -> None:
+    ear = Ear(TIGHT)
+    for number in range(100):
+        ear.send(bundle([encode("/deck/1/gain", (-1.0,)), encode("/deck/2/gain", (-float(number % 90),)), encode("/deck/1/pan", (0.5,))]))
+    _settle(ear)
+    assert [path for path, _ in ear.core.asked] == ["/deck/1/gain", "/deck/2/gain", "/deck/1/pan"] * 100
+    assert ear.receiver.snapshot().dropped == 0
+
+
+def test_a_flood_on_a_thousand_addresses_loses_no_last_value() -> None:
+    ear = Ear(FloodLimits(peer_rate_hz=5000.0, peer_burst=1.0))
+    paths = [f"/deck/1/param/knob_{number}" for number in range(1000)]
+    for path in paths:
+        ear.core.namespace[path] = replace(ear.core.namespace["/deck/1/gain"], path=path)
+    for value in (1.0, 2.0, 3.0):
+        for path in paths:
+            ear.send(encode(path, (value,)))
+    _settle(ear)
+    assert {path: ear.core.values[path] for path in paths} == dict.fromkeys(paths, (3.0,))
+
+
+def test_values_that_wait_stay_on_their_side_of_a_command() -> None:
+    ear = Ear(TIGHT)
+    ear.send(encode("/status"))
+    for number in range(20):
+        ear.send(encode("/deck/1/gain", (-float(number),)))
+        ear.send(encode("/deck/1/load", (str(number),)))
+    _settle(ear)
+    expected = [pair for number in range(20) for pair in (("/deck/1/gain", (-float(number),)), ("/deck/1/load", (str(number),)))]
+    assert ear.core.asked[1:] == expected
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        encode("/deck/1/gain", (math.nan,)),
+        encode("/deck/1/gain", ("loud",)),
+        encode("/deck/1/gain", (1.0, 2.0)),
+        encode("/deck/1/gain"),
+        encode("/deck/1/gain", (3.0,))[:-4],
+        MALFORMED["padding is not zero"],
+        timed(from_unix(WALL_S + 1.0), encode("/deck/1/gain", (9.0,))),
+    ],
+)
+def test_what_sets_no_value_takes_the_place_of_none(wrong: bytes) -> None:
+    ear = Ear(TIGHT)
+    ear.send(encode("/status"))
+    ear.send(encode("/deck/1/gain", (-5.0,)))
+    ear.send(wrong)
+    _settle(ear)
+    assert ear.core.values["/deck/1/gain"] == (-5.0,)
+
+
+def test_commands_that_find_no_room_are_refused_counted_and_said_once() -> None:
+    ear = Ear(replace(TIGHT, peer_rate_hz=200.0))
+    for number in range(700):
+        ear.send(encode("/deck/1/load", (str(number),)))
+        ear.send(encode("/deck/2/gain", (-float(number % 90),)))
+    _settle(ear)
+    failed = [entry for entry in ear.heard if entry[0] == "/fail"]
+    done = [entry for entry in ear.heard if entry[0] == "/done"]
+    assert len(failed) + len(done) == 700
+    assert len(failed) == ear.receiver.snapshot().thrown_away > 0
+    assert all(path == "/deck/1/load" and why.startswith("too much") for _, path, why in failed)
+    assert ear.core.values["/deck/2/gain"] == (-float(699 % 90),)
+    assert len([line for line in ear.log.lines() if "thrown away" in line.text]) == 1
+
+
+def test_what_finds_no_room_and_is_malformed_is_not_answered() -> None:
+    ear = Ear(TIGHT)
+    for _ in range(700):
+        ear.send(MALFORMED["unknown type tag"])
+    _settle(ear)
+    assert ear.heard == []
+
+
+def test_a_bundle_that_finds_no_room_is_refused_by_its_first_address() -> None:
+    ear = Ear(FloodLimits(peer_rate_hz=1e-3, peer_burst=1.0, queue=0))
+    ear.send(encode("/status"))
+    ear.send(bundle([nested(2, encode("/deck/2/load", ("bees",))), encode("/deck/1/load", ("bees",))]))
+    assert ear.heard[-1][:2] == ("/fail", "/deck/2/load")
+
+
+def test_replies_that_find_no_room_are_not_answered() -> None:
+    ear = Ear(FloodLimits(peer_rate_hz=1e-3, peer_burst=1.0, queue=0))
+    ear.send(encode("/deck/1/gain", (1.0,)))
+    ear.send(encode("/fail", ("/x", "too much")))
+    assert ear.heard == []
+
+
+def test_packets_of_one_peer_are_worked_on_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Ear()
+    ask = ear.core.request
+
+    def slowly(path: str, arguments: Any, origin: Any) -> None:
+        if arguments == (-1.0,):
+            # Meanwhile another thread has the next packet of the same peer, and a third looks whether something waits.
+            other = threading.Thread(target=ear.receiver.handle, args=(encode(path, (-2.0,)), PEER, ear.hear))
+            other.start()
+            other.join()
+            assert not ear.receiver.settle()
+        ask(path, arguments, origin)
+
+    monkeypatch.setattr(ear.core, "request", slowly)
+    ear.send(encode("/deck/1/gain", (-1.0,)))
+    _settle(ear)
+    assert [arguments for _, arguments in ear.core.asked] == [(-1.0,), (-2.0,)]
+    assert ear.log.lines() == []
 
 
 def test_mistakes_are_told_up_to_a_rate() -> None:

@@ -4,6 +4,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from realtime.control.core import ControlCore
 from realtime.control.event_log import EventLog
 from realtime.errors import UsageError
+from realtime.osc.flood import FloodLimits
 from realtime.osc.packet import encode
 from realtime.osc.server import OscServer, PortError
 from tests.fuzz.osc_corpus import hostile
@@ -65,6 +67,26 @@ def test_feedback_comes_from_the_same_port(core: RecordingCore, server: OscServe
     assert server.snapshot().clients == 1
 
 
+def test_a_program_that_hears_on_another_port_than_it_sends_from(core: RecordingCore, server: OscServer, client: socket.socket) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(PATIENCE_S)
+        port = ear.getsockname()[1]
+        client.send(encode("/notify", (1,)))
+        assert client.recv(1500).startswith(b"/done")
+        assert client.recv(1500).startswith(b"#bundle")
+        client.send(encode("/reply", (float(port),)))
+        assert ear.recv(1500) == encode("/done", ("/reply", port))
+        client.send(encode("/deck/1/load", ("bees",)))
+        assert ear.recv(1500) == encode("/done", ("/deck/1/load", "bees"))
+        core.change("/deck/2/pan", 0.25)
+        assert encode("/deck/2/pan", (0.25,)) in ear.recv(1500)
+        client.send(encode("/reply", (0,)))
+        assert client.recv(1500) == encode("/done", ("/reply", 0))
+        client.send(encode("/q/deck/2/pan", ()))
+        assert client.recv(1500) == encode("/deck/2/pan", (0.25,))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say who is gone")
 def test_a_client_whose_port_is_closed_is_told_no_more(core: RecordingCore, server: OscServer) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -75,6 +97,10 @@ def test_a_client_whose_port_is_closed_is_told_no_more(core: RecordingCore, serv
         core.change("/deck/1/gain", -float(number))
         time.sleep(0.05)
     _until(lambda: server.snapshot().clients == 0)
+    sent = server.snapshot().sent
+    core.change("/deck/1/gain", -20.0)
+    time.sleep(0.1)
+    assert server.snapshot().sent == sent
 
 
 def test_a_client_that_never_reads_holds_nobody_up(core: RecordingCore, server: OscServer, client: socket.socket) -> None:
@@ -119,12 +145,19 @@ def test_an_address_that_is_none_is_a_named_error(host: str, port: int) -> None:
     server.close()
 
 
+def _has_version_six() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_version_six(), reason="this machine has no IPv6")
 def test_version_six(core: RecordingCore) -> None:
     server = OscServer(cast(ControlCore, core), "::1", 0, EventLog())
-    try:
-        server.start()
-    except PortError:
-        pytest.xfail("this machine has no IPv6")
+    server.start()
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
         client.connect(("::1", server.port))
         client.settimeout(PATIENCE_S)
@@ -141,4 +174,29 @@ def test_closing_gives_the_port_back(core: RecordingCore) -> None:
     first.close()
     second = OscServer(cast(ControlCore, core), "127.0.0.1", port, EventLog())
     second.start()
+    assert second.port == port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", port))
+        client.settimeout(PATIENCE_S)
+        client.send(encode("/q/deck/1/gain"))
+        assert client.recv(1500) == encode("/deck/1/gain", (0.0,))
     second.close()
+
+
+def test_many_who_send_at_once_lose_no_last_value(core: RecordingCore) -> None:
+    paths = list(core.values)
+    server = OscServer(cast(ControlCore, core), "127.0.0.1", 0, EventLog(), FloodLimits(total_rate_hz=500.0, total_burst=10.0))
+    server.start()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in paths]
+        for client in clients:
+            client.connect(("127.0.0.1", server.port))
+        for number in range(20):
+            for client, path in zip(clients, paths, strict=True):
+                client.send(encode(path, (-float(number),)))
+        _until(lambda: server.snapshot().received == 20 * len(paths) and not server.receiver.is_flooded)
+    _until(lambda: {core.values[path] for path in paths} == {(-19.0,)})
+    snapshot = server.snapshot()
+    assert snapshot.messages + snapshot.dropped == snapshot.received
+    assert (snapshot.thrown_away, snapshot.errors) == (0, 0)
+    server.close()

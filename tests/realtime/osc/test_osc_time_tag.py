@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.osc.time_tag import from_unix, to_seconds_ahead
+from realtime.osc.time_tag import to_seconds_ahead
+from tests.fuzz.osc_corpus import from_unix
 
 ERA_ENDS_UNIX_S = 2**32 - 2_208_988_800.0
 

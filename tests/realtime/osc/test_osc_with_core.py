@@ -1,6 +1,9 @@
 """Packets into the real core, on a stage in memory."""
 
+from itertools import compress, islice
 from typing import Any
+
+import pytest
 
 from realtime.control.event_log import EventLog
 from realtime.controls import DECK_CONTROLS
@@ -9,12 +12,12 @@ from realtime.osc.flood import FloodLimits
 from realtime.osc.packet import bundle, decode, encode
 from realtime.osc.receiver import OscReceiver
 from realtime.osc.table import own_addresses
-from realtime.osc.time_tag import from_unix
-from tests.fuzz.osc_corpus import fuzzed, hostile, timed
+from tests.fuzz.osc_corpus import from_unix, fuzzed, hostile, timed
 from tests.memory_stage import MemoryCore, memory_core
 
 PEER = ("127.0.0.1", 57120)
 WALL_S = 1_800_000_000.0
+MILLION = 1_000_000
 
 
 class Table:
@@ -23,7 +26,8 @@ class Table:
     def __init__(self) -> None:
         self.core: MemoryCore = memory_core(("tiny", "wide"))
         self.core.stage.clock.frame = self.core.frame_at(WALL_S)
-        self.receiver = OscReceiver(self.core, EventLog(), FloodLimits(1e12, 1e12, 1e12, 1e12), lambda: WALL_S)
+        self.log = EventLog()
+        self.receiver = OscReceiver(self.core, self.log, FloodLimits(1e12, 1e12, 1e12, 1e12), lambda: WALL_S)
         self.heard: list[tuple[Any, ...]] = []
 
     def send(self, datagram: bytes) -> None:
@@ -73,6 +77,50 @@ def test_what_is_fuzzed_and_malformed_changes_no_control() -> None:
         table.core.turn()
     assert table.receiver.snapshot().errors == 0
     assert len(table.core.stage.sent) > 100
+
+
+@pytest.mark.slow
+def test_a_million_fuzzed_packets_raise_nothing_and_malformed_ones_ask_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table()
+    core, receiver, stage = table.core, table.receiver, table.core.stage
+    asked = 0
+
+    def count(name: str) -> None:
+        inner = getattr(core, name)
+
+        def counted(*arguments: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return inner(*arguments)
+
+        monkeypatch.setattr(core, name, counted)
+
+    for name in ("request", "schedule", "sync"):
+        count(name)
+    packets = fuzzed(MILLION, seed=11)
+    malformed = 0
+    while batch := list(islice(packets, 500)):
+        wrong = [isinstance(check(datagram), str) for datagram in batch]
+        before = (asked, len(stage.sent), receiver.snapshot().messages, core.changes(0))
+        for datagram in compress(batch, wrong):
+            receiver.handle(datagram, PEER, _nobody)
+        malformed += sum(wrong)
+        # All of them are refused, and there is nobody else who could have asked for anything.
+        assert receiver.snapshot().refused == malformed
+        assert (asked, len(stage.sent), receiver.snapshot().messages, core.changes(0)) == before
+        for datagram, is_wrong in zip(batch, wrong, strict=True):
+            if not is_wrong:
+                receiver.handle(datagram, PEER, _nobody)
+        core.turn()
+        stage.sent.clear()
+    snapshot = receiver.snapshot()
+    assert (snapshot.received, snapshot.refused, snapshot.errors) == (MILLION, malformed, 0)
+    assert asked > MILLION // 10
+    assert not [line for line in (*core.log.lines(), *table.log.lines()) if "Error" in line.text]
+
+
+def _nobody(packet: bytes) -> bool:
+    return True
 
 
 def test_no_own_address_is_one_of_the_stages() -> None:

@@ -1,33 +1,5 @@
-"""A server on a real port over a control core that a test turns by hand."""
+"""Every test here may ask for a server over a control core that it turns by hand."""
 
-from collections.abc import Iterator
+from tests.realtime.oscquery import hand_server
 
-import pytest
-
-from realtime.control.event_log import EventLog
-from realtime.oscquery.server import OscQueryServer
-from tests.realtime.oscquery.hand_core import HandCore, HandReceiver
-
-
-@pytest.fixture
-def core() -> HandCore:
-    return HandCore()
-
-
-@pytest.fixture
-def receiver() -> HandReceiver:
-    return HandReceiver()
-
-
-@pytest.fixture
-def log() -> EventLog:
-    return EventLog()
-
-
-@pytest.fixture
-def server(core: HandCore, receiver: HandReceiver, log: EventLog) -> Iterator[OscQueryServer]:
-    running = OscQueryServer(core, 9000, "127.0.0.1", 0, log, receiver, announce=False)
-    running.start()
-    yield running
-    running.close()
-    assert [line for line in log.lines() if "ended" in line.text or "were not sent" in line.text] == []
+core, receiver, log, server = hand_server.core, hand_server.receiver, hand_server.log, hand_server.server

@@ -115,9 +115,21 @@ def test_what_makes_no_sense_does_nothing_and_says_why(text: str) -> None:
     assert listener.paths == frozenset()
 
 
-@given(st.text(max_size=200))
-def test_any_text_is_taken(text: str) -> None:
-    Listener(Calls()).command(text, ONE)
+PATHS = st.one_of(st.sampled_from(["/", "/deck/1", "/deck/1/gain", "/nowhere"]), st.text(max_size=20), st.none(), st.integers())
+SAID = st.builds(say, st.one_of(st.sampled_from(["LISTEN", "IGNORE", "SHOUT"]), st.text(max_size=8)), PATHS)
+
+
+@given(st.lists(st.one_of(st.text(max_size=200), SAID), max_size=5))
+def test_any_text_is_taken(texts: list[str]) -> None:
+    listener = Listener(Calls())
+    for text in texts:
+        before = listener.paths
+        heard, why = listener.command(text, ONE)
+        assert set(heard) <= listener.paths <= set(ONE.addresses)
+        # What makes no sense changes nothing, and who looks into the log is told why, in few words.
+        assert len(why) < 200
+        assert not why or (heard == () and listener.paths == before)
+        assert why or text.startswith("{")
 
 
 def test_subscriptions_are_bounded() -> None:
