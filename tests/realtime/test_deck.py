@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from patches.manifest import Audio
-from realtime.deck import NOTE_S, Deck
+from realtime.deck import AWAKE_S, MOST_LENGTHENED, NOTE_S, Deck
 from realtime.job import Job
 from realtime.journal import Journal
 from realtime.kernels import layout as at
 from realtime.kernels.deck_controls import take_controls
 from realtime.kernels.mixer import mix
+from realtime.lead import SCHEDULING_S
 from realtime.shared import SharedBlock
 from realtime.voices.voice import CorpusChoice, VoiceOptions
 from realtime.worker import State
@@ -80,6 +81,10 @@ class Stage:
         for ring in range(at.RINGS):
             self.block.words[at.ring_words(0, ring) + at.R_HEARTBEAT_NS] = time.monotonic_ns()
         self.deck.poll(64)
+
+    @property
+    def lead(self) -> int:
+        return int(self.block.words[at.deck_words(0) + at.D_LEAD_FRAMES])
 
     def load(self, job: Job) -> None:
         self.deck.load(job)
@@ -292,3 +297,32 @@ def test_the_journal_is_told_of_every_take() -> None:
     assert takes[0].options["corpora"] == GLASS_JSON
     assert takes[0].controls == tuple(control.id for control in PATCH.controls)
     journal.close()
+
+
+def test_a_chosen_lead_grows_when_the_deck_runs_dry_and_one_that_was_asked_for_does_not() -> None:
+    stage = Stage()
+    stage.load(job())
+    words = stage.block.words
+    chosen = stage.lead
+    for times in range(1, MOST_LENGTHENED + 3):
+        words[at.deck_words(0) + at.D_UNDERRUNS] += 1
+        stage.poll()
+        assert stage.lead == chosen + min(times, MOST_LENGTHENED) * round(SCHEDULING_S * 44_100)
+    assert "it keeps" in stage.deck.snapshot(0.0).note
+    stage.deck.set_lead(2_048)
+    words[at.deck_words(0) + at.D_UNDERRUNS] += 1
+    stage.poll()
+    assert stage.lead == 2_048
+    stage.deck.set_lead(None)
+    assert stage.lead == chosen
+
+
+def test_a_lead_does_not_grow_while_a_process_hangs() -> None:
+    stage = Stage()
+    stage.load(job())
+    chosen = stage.lead
+    stage.block.words[at.deck_words(0) + at.D_UNDERRUNS] += 1
+    beat = at.ring_words(0, int(stage.block.words[at.deck_words(0) + at.D_ACTIVE])) + at.R_HEARTBEAT_NS
+    stage.block.words[beat] = time.monotonic_ns() - round(3 * AWAKE_S * 1e9)
+    stage.deck.poll(64)
+    assert stage.lead == chosen
