@@ -4,6 +4,7 @@ It knows workers and the shared block, not the device and not what a voice does.
 after a hang are one act: another process fills the other ring, and when that holds its lead the mixer cross-fades to it.
 
 Every process stands in exactly one place: *incoming* (loads, fills its ring), *current* (is heard), *leaving* (fades, then lets go).
+One file although it is long: each move takes process, ring and job along together, and is only seen to be right where all moves are.
 """
 
 import threading

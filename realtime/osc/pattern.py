@@ -10,7 +10,7 @@ Source: Open Sound Control 1.0 specification (Wright 2002) and 1.1 (Freed and Sc
 import re
 from collections.abc import Iterable
 
-WORK = 8000
+WORK = 6000
 """Elementary steps the patterns of a packet may take, about 0.05 µs each."""
 _SPECIAL = frozenset("*?[]{}")
 _SIGN = re.compile(r"[]*?[{}]|//")

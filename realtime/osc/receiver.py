@@ -29,6 +29,12 @@ LATE_S = 0.001
 """A bundle is late when its time is past by more than this; a sender's "now" is a little past whenever it arrives."""
 
 
+PANIC_S = 0.1
+"""A panic waits behind nothing this often; of a flood of them the others do."""
+_PANIC = b"/panic\0"
+_PANIC_BYTES = 64
+
+
 @dataclass(frozen=True)
 class OscSnapshot:
     """Counts since the start."""
@@ -86,6 +92,7 @@ class OscReceiver:
         self.feedback = Feedback(core, self.clients, lambda error: self._caught("feedback", error))
         self._own = OwnAddresses(core, self.clients, self.feedback, self._charge)
         self._patterns = PatternMemory()
+        self._panicked_s = -PANIC_S
         self._received = self._messages = self._refused = self._late = self._scheduled = self._errors = 0
 
     def handle(self, datagram: bytes, peer: Hashable, send: Send, *, has_more: bool = False) -> None:
@@ -108,6 +115,11 @@ class OscReceiver:
         """
         self._received += 1
         try:
+            if self._is_panic(datagram):
+                with self._lock:
+                    record = self._gate.peer(peer, send)
+                self._take(peer, record, datagram)
+                return
             with self._lock:
                 admitted = self._gate.admit(peer, send, datagram, has_more=has_more)
             name = admitted.peer.name
@@ -120,6 +132,16 @@ class OscReceiver:
                 self._work(admitted.ready)
         except Exception as error:  # noqa: BLE001 - a packet must never end the thread that receives
             self._caught("receiver", error)
+
+    def _is_panic(self, datagram: bytes) -> bool:
+        """Whether this is a panic, which waits behind no flood; the next ones of a flood of them do."""
+        if not datagram.startswith(_PANIC) or len(datagram) > _PANIC_BYTES:
+            return False
+        now_s = time.monotonic()
+        first = now_s - self._panicked_s >= PANIC_S
+        if first:
+            self._panicked_s = now_s
+        return first
 
     def settle(self) -> bool:
         """Take one packet that a flood left waiting, if there is one that may be taken now; whether there was."""

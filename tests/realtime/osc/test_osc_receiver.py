@@ -16,6 +16,7 @@ from realtime.osc.packet import bundle, decode, encode
 from realtime.osc.receiver import HORIZON_S, OscReceiver
 from realtime.osc.table import BY_PATH, CLIENTS, REPLIES, own_addresses
 from tests.fuzz.osc_corpus import FIVE, GAIN, MALFORMED, from_unix, fuzzed, hostile, nested, timed
+from tests.memory_stage import memory_core
 from tests.realtime.osc.recording_core import RATE_HZ, WALL_S, RecordingCore
 
 PEER = ("127.0.0.1", 57120)
@@ -500,3 +501,13 @@ def test_every_own_address_of_the_table_is_served_and_no_other() -> None:
     assert served == {row.path for row in own_addresses() if row.direction == "in"}
     assert set(BY_PATH) == served | REPLIES
     assert all(row.summary for row in own_addresses())
+
+
+def test_a_panic_waits_behind_no_flood() -> None:
+    core = memory_core()
+    receiver = OscReceiver(core, core.log, FloodLimits(1.0, 1.0))
+    for number in range(100):
+        receiver.handle(encode("/scene/save", (f"scene {number}",)), "peer", lambda packet: True)
+    assert not core.stage.panicked
+    receiver.handle(encode("/panic", ()), "peer", lambda packet: True)
+    assert core.stage.panicked

@@ -97,6 +97,8 @@ def test_a_client_whose_port_is_closed_is_told_no_more(core: RecordingCore, serv
         core.change("/deck/1/gain", -float(number))
         time.sleep(0.05)
     _until(lambda: server.snapshot().clients == 0)
+    # What was being sent just then has gone.
+    time.sleep(0.1)
     sent = server.snapshot().sent
     core.change("/deck/1/gain", -20.0)
     time.sleep(0.1)
