@@ -76,9 +76,16 @@ def _report(name: str) -> int:
 def _play(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     # Before anything else is imported: a Ctrl-C that falls into an import can get lost there. It ends the start as clean as the show.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        return _play_until(arguments, stop)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _play_until(arguments: argparse.Namespace, stop: threading.Event) -> int:
     from realtime.control.automation_file import read_automation
     from realtime.engine import Engine, EngineConfig
     from realtime.instance import Instance

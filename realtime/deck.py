@@ -501,4 +501,5 @@ class Deck:
             return shown
         job = jobs[0]
         folder = "" if job.folder.parent in search_folders() else str(job.folder)
-        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead_frames)
+        seed = self._seed if job.seed is None else job.seed
+        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead_frames, seed=seed)
