@@ -5,9 +5,10 @@ model (`LSTMEncoderDecoderModel`, `TransformerModel`) sees the last `window` fra
 asked again when half of a forecast is used, and the old one fades into the new one over the half they share.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from patches.manifest import Manifest, Model
 from realtime.errors import VoiceError
@@ -36,6 +37,13 @@ class Forecaster(Protocol):
 
     def hear(self, frame: Floats, temperature: float, random: np.random.Generator) -> None:
         """Take the frame that was heard and set `next`."""
+
+    def hear_prime(self, frames: Floats, random: np.random.Generator) -> None:
+        """Begin anew and hear frames, shape (N, D), at temperature 0: the same ones on every call, whose state is therefore kept.
+
+        The first call runs the model on each. Later ones take the state it had then and draw the same numbers from `random`, because a
+        reset while playing must not take longer than a step.
+        """
 
     def ahead(self, count: int, out: Floats) -> int:
         """Write the next frames as they would be without chance, `next` first, into `out` (>= count, D); returns how many.
@@ -77,6 +85,7 @@ class OneStep:
         self.next = np.zeros(descriptors, np.float32)
         self.faults = 0
         self._session = session
+        self._primed: tuple[tuple[NDArray[Any], ...], Floats] | None = None
 
     def reset(self) -> None:
         """See `Forecaster.reset`."""
@@ -90,6 +99,20 @@ class OneStep:
         _draw(inputs, temperature, random)
         self._session.step()
         self._take(frame)
+
+    def hear_prime(self, frames: Floats, random: np.random.Generator) -> None:
+        """See `Forecaster.hear_prime`."""
+        if self._primed is None:
+            self.reset()
+            for frame in frames:
+                self.hear(frame, 0.0, random)
+            self._primed = (self._session.save(), self.next.copy())
+            return
+        state, following = self._primed
+        self._session.restore(state)
+        self.next[:] = following
+        for _ in frames:
+            _draw(self._session.inputs, 0.0, random)
 
     def ahead(self, count: int, out: Floats) -> int:
         """See `Forecaster.ahead`: the model runs on by itself from a copy of its state."""
@@ -144,6 +167,8 @@ class MultiStep:
         self._refresh: int = max(1, frames // 2)
         self._old = np.zeros((frames, descriptors), np.float32)
         self._new = np.zeros((frames, descriptors), np.float32)
+        self._forecasts = 0
+        self._primed: tuple[Floats, Floats, Floats, Floats, tuple[int, int, int, int]] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -172,7 +197,25 @@ class MultiStep:
             self._forecast(frame, temperature, random)
         self._at(0, self.next)
 
+    def hear_prime(self, frames: Floats, random: np.random.Generator) -> None:
+        """See `Forecaster.hear_prime`."""
+        window = self._session.inputs["window"]
+        if self._primed is None:
+            self.reset()
+            self._forecasts = 0
+            for frame in frames:
+                self.hear(frame, 0.0, random)
+            places = (self._position, self._old_position, self._heard, self._forecasts)
+            self._primed = (window.copy(), self._old.copy(), self._new.copy(), self.next.copy(), places)
+            return
+        heard, old, new, following, places = self._primed
+        window[:], self._old[:], self._new[:], self.next[:] = heard, old, new, following
+        self._position, self._old_position, self._heard, self._forecasts = places
+        for _ in range(self._forecasts):
+            _draw(self._session.inputs, 0.0, random)
+
     def _forecast(self, frame: Floats, temperature: float, random: np.random.Generator) -> None:
+        self._forecasts += 1
         self._old, self._new = self._new, self._old
         # The first forecast has nothing to fade from.
         self._old_position = self._position if self._heard > 1 else len(self._old)

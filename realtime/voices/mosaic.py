@@ -116,9 +116,7 @@ class Mosaic:
     def reset(self, seed: int) -> None:
         """Back to the state after `prepare`: the sequencer has heard the prime and nothing has been played."""
         self._random = np.random.Generator(np.random.PCG64(seed & 0xFFFF_FFFF_FFFF_FFFF))
-        self._forecaster.reset()
-        for frame in self._prime[:-1]:
-            self._forecaster.hear(frame, 0.0, self._random)
+        self._forecaster.hear_prime(self._prime[:-1], self._random)
         self._heard[:] = self._prime[-1]
         self._chooser.reset()
         self._streams.reset()

@@ -1,5 +1,7 @@
 """The two forms of a sequencer on stage: hearing, forecasting, fading from one forecast into the next."""
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import pytest
@@ -161,3 +163,22 @@ def test_wrong_tensors_are_refused_by_name() -> None:
         OneStep(counting()._session, "model.onnx", D + 1)
     with pytest.raises(VoiceError, match="no window in"):
         MultiStep(counting()._session, "model.onnx", D)
+
+
+@pytest.mark.parametrize("make", [counting, repeating])
+def test_a_prime_heard_before_is_the_same_as_one_heard_now(make: Callable[[], OneStep | MultiStep]) -> None:
+    prime = np.random.default_rng(3).standard_normal((2 * F + 1, D)).astype(np.float32)
+    frames = np.random.default_rng(4).standard_normal((2 * F, D)).astype(np.float32)
+
+    def play(forecaster: OneStep | MultiStep, seed: int) -> list[np.ndarray]:
+        random = np.random.default_rng(seed)
+        forecaster.hear_prime(prime, random)
+        said = [forecaster.next.copy()]
+        for frame in frames:
+            forecaster.hear(frame, 1.0, random)
+            said.append(forecaster.next.copy())
+        return said
+
+    again = make()
+    play(again, 1)
+    np.testing.assert_array_equal(play(again, 2), play(make(), 2))
