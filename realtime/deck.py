@@ -15,11 +15,11 @@ from typing import Any
 from patches.library import search_folders
 from patches.manifest import Manifest
 from realtime.corpora import write_options
+from realtime.deck_lead import DeckLead
 from realtime.deck_view import Standing, deck_snapshot
 from realtime.job import Job, Take
 from realtime.journal import Journal
 from realtime.kernels import layout as at
-from realtime.lead import SCHEDULING_S, choose_lead, least_lead
 from realtime.pool import Pool
 from realtime.schedule import DeckSchedule
 from realtime.shared import SharedBlock
@@ -34,10 +34,6 @@ MAX_CRASHES = 5
 """A patch whose process is lost this often in the window is given up, so that a broken one does not eat the machine."""
 FREE_RETRIES = 2
 """The first restarts come at once; later ones wait, each twice as long."""
-AWAKE_S = 0.1
-"""A process that turned its loop within this time is at work: what ran dry then was a matter of the lead."""
-MOST_LENGTHENED = 4
-"""Times a chosen lead grows by another wait for a core; a machine that needs more needs something else."""
 NOTE_S = 10.0
 """A note of a voice is shown this long: it says what was done, not what is."""
 
@@ -86,10 +82,7 @@ class Deck:
         self._incoming: Take | None = None
         self._current: Take | None = None
         self._leaving: list[Take] = []
-        self._lead_frames: int | None = None
-        self._lengthened = 0
-        self._underruns = 0
-        self._block_frames = 0
+        self._lead = DeckLead(block, number)
         self._retry_at = 0.0
         self._loads = 0
         self._polled_ns = 0
@@ -115,7 +108,7 @@ class Deck:
         self._seed = job.seed
         self._fault = self._note = ""
         self._retry_at = 0.0
-        self._lengthened = 0
+        self._lead.begin()
         self._drop_incoming()
         with self._lock:
             self._wanted = job
@@ -177,8 +170,8 @@ class Deck:
 
     def set_lead(self, frames: int | None) -> None:
         """Fix the lead, or choose it from the measured step time; takes effect while playing. Never less than a block needs."""
-        self._lead_frames = frames
-        self._lengthened = 0
+        self._lead.asked = frames
+        self._lead.begin()
         self._apply_lead()
 
     def set_value(self, control_id: str, value: float) -> None:
@@ -248,8 +241,8 @@ class Deck:
             # The host itself stood still (Ctrl-Z, a suspended laptop): the decks did too, and get their time again.
             self._watched_ns = now_ns
         self._polled_ns = now_ns
-        if block_frames != self._block_frames:
-            self._block_frames = block_frames
+        if block_frames != self._lead.block_frames:
+            self._lead.block_frames = block_frames
             self._apply_lead()
         for take in list(self._leaving):
             self._poll_leaving(take)
@@ -377,7 +370,9 @@ class Deck:
             elif event["event"] == "broken":
                 reason = f"broke ({event['error']})"
         if not self._is_lost(take):
-            self._watch_underruns(take)
+            said = self._lead.watch(take.ring, self._slowest_ms)
+            if said:
+                self._show_note({"text": said})
             return
         reason = "hung" if take.worker.alive and take.worker.state is not State.DEAD else reason
         take.worker.kill()
@@ -386,19 +381,6 @@ class Deck:
             # A patch on its way makes the lost one's restart pointless.
             if self._wanted is None and self._incoming is None:
                 self._restart(take.job, reason)
-
-    def _watch_underruns(self, take: Take) -> None:
-        """Lengthen a lead that was chosen and did not do. One that was asked for stays, and so does that of a process that hangs."""
-        underruns = int(self._block.words[self._words + at.D_UNDERRUNS])
-        seen, self._underruns = self._underruns, underruns
-        beat = int(self._block.words[at.ring_words(self.number, take.ring) + at.R_HEARTBEAT_NS])
-        if underruns <= seen or self._lead_frames is not None or time.monotonic_ns() - beat > AWAKE_S * 1e9:
-            return
-        if self._lengthened < MOST_LENGTHENED:
-            self._lengthened += 1
-            self._apply_lead()
-            lead_ms = 1000 * int(self._block.words[self._words + at.D_LEAD_FRAMES]) / self._block.sample_rate_hz
-            self._show_note({"text": f"ran dry; it keeps {lead_ms:.0f} ms ready from now on"})
 
     def _is_lost(self, take: Take) -> bool:
         if not take.worker.alive or take.worker.state is State.DEAD:
@@ -477,13 +459,11 @@ class Deck:
             self._incoming = None
 
     def _apply_lead(self) -> None:
-        rate = self._block.sample_rate_hz
-        least = least_lead(self._block_frames, rate)
-        slowest = max((take.step_ms_p99 for take in self._staying()), default=0.0)
-        frames = self._lead_frames
-        if frames is None:
-            frames = choose_lead(slowest, self._block_frames, rate) + self._lengthened * round(SCHEDULING_S * rate)
-        self._block.words[self._words + at.D_LEAD_FRAMES] = min(max(frames, least), at.MAX_LEAD_FRAMES)
+        self._lead.apply(self._slowest_ms)
+
+    @property
+    def _slowest_ms(self) -> float:
+        return max((take.step_ms_p99 for take in self._staying()), default=0.0)
 
     # --- what is shown ----------------------------------------------------------------------------------------------------
 
@@ -502,4 +482,4 @@ class Deck:
         job = jobs[0]
         folder = "" if job.folder.parent in search_folders() else str(job.folder)
         seed = self._seed if job.seed is None else job.seed
-        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead_frames, seed=seed)
+        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead.asked, seed=seed)

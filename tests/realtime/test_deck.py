@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from patches.manifest import Audio
-from realtime.deck import AWAKE_S, MOST_LENGTHENED, NOTE_S, Deck
+from realtime.deck import NOTE_S, Deck
+from realtime.deck_lead import AWAKE_S, MOST_LENGTHENED
 from realtime.job import Job
 from realtime.journal import Journal
 from realtime.kernels import layout as at
