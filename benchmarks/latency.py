@@ -5,6 +5,8 @@ is what the program records itself: the deck's stem, the frames the callback was
 stretches in which nothing was turned is the answer. Its time is that of the callback that took the block it is in, as seen from here, and
 its place in that block: a callback that was late, or one that the device left out, counts against us. What the device adds after its
 callback is beside, not in it.
+
+Four hundred lines in one file: asking, playing and reckoning share the record of every event, and who doubts a figure reads them together.
 """
 
 from __future__ import annotations
