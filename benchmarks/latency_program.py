@@ -124,6 +124,8 @@ class Program:
             self._process.kill()
             self._process.wait()
         self._reading.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def _look(pid: int) -> SharedBlock:

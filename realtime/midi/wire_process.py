@@ -102,8 +102,10 @@ class WireProcess:
             if process is not None:
                 hopeless = self._read(cast(BinaryIO, process.stdout))
                 self._end(process)
+                if self._stop.is_set():
+                    return
                 self._lost()
-                if hopeless or self._stop.is_set():
+                if hopeless:
                     return
                 self._log.say(CHANNEL, "the MIDI system went away; it is looked for again")
             delay_s = RESTART_S if time.monotonic() - began_s > LIVED_S else min(2 * delay_s, SLOWEST_RESTART_S)
