@@ -4,8 +4,12 @@ Decks are numbered from 0 here and from 1 where a person reads or types them.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from realtime.voices.voice import CorpusChoice
+
+AUDITION: Final = -1
+"""In place of a deck's number: the hidden deck, which patches are tried in."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class SetCorpora:
 @dataclass(frozen=True)
 class Unload:
     """Fade a deck out and free it."""
+
+    deck: int
+
+
+@dataclass(frozen=True)
+class CancelLoad:
+    """Leave what a deck loads and does not sound yet; what sounds there goes on."""
 
     deck: int
 
@@ -103,4 +114,4 @@ class SetMode:
     mode: int | None
 
 
-Command = Load | SetCorpora | Unload | SetControl | ScheduleControl | SettleControl | Panic | Reset | SetLead | SetMode
+Command = Load | SetCorpora | Unload | CancelLoad | SetControl | ScheduleControl | SettleControl | Panic | Reset | SetLead | SetMode

@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from patches.library import search_folders
 from patches.manifest import Manifest
 from realtime.corpora import write_options
 from realtime.deck_lead import DeckLead
@@ -143,6 +142,23 @@ class Deck:
     def seed(self) -> int:
         """Seed of the patch that was last asked for, or of the last reset."""
         return self._seed
+
+    def cancel_load(self) -> None:
+        """Leave what is on its way, also a restart; what sounds goes on, and a deck where nothing does is empty."""
+        if self._wanted is None and self._incoming is None:
+            return
+        self._drop_incoming()
+        with self._lock:
+            self._wanted = None
+        if self._current is None:
+            self._block.words[self._words + at.D_ACTIVE] = -1
+            self._rest("empty", "")
+            return
+        self._seed = self._current.job.seed or 0
+        self._fault = ""
+        # The one that leaves no longer has a say in it.
+        self._apply_lead()
+        self._announce(self._current.job.manifest)
 
     def unload(self) -> None:
         """Fade out and free the deck."""
@@ -480,6 +496,5 @@ class Deck:
         if not jobs:
             return shown
         job = jobs[0]
-        folder = "" if job.folder.parent in search_folders() else str(job.folder)
         seed = self._seed if job.seed is None else job.seed
-        return replace(shown, folder=folder, options=job.options, lead_asked=self._lead.asked, seed=seed)
+        return replace(shown, folder=job.foreign_folder, options=job.options, lead_asked=self._lead.asked, seed=seed)

@@ -59,6 +59,7 @@ def deck_snapshot(block: SharedBlock, standing: Standing, take: Take | None, dev
         late_steps=int(words[ring + at.R_LATE_STEPS]) if take else 0,
         faults=int(words[ring + at.R_FAULTS]) if take else 0,
         restarts=standing.restarts,
+        mode_place=mode if take else 0,
         mode=take.modes[mode] if take and mode < len(take.modes) else "",
         priority=take.priority if take else "",
         latency_ms=1000.0 * (2.0 * step_s + lead / rate + device_latency_s + lookahead_s) if take else 0.0,

@@ -40,20 +40,25 @@ class Dispatch:
     decks : sequence of Deck
     waiting : queue
         Takes what only the engine's thread may do.
+    hidden : Deck, optional
+        What `AUDITION` stands for.
 
     Thread
     ------
     Any. Values go to the shared block at once, everything else into the queue.
     """
 
-    def __init__(self, block: SharedBlock, decks: Sequence[Deck], waiting: Waiting) -> None:
+    def __init__(self, block: SharedBlock, decks: Sequence[Deck], waiting: Waiting, hidden: Deck | None = None) -> None:
         self._block = block
         self._decks = decks
+        self._hidden = hidden
         self._waiting = waiting
         self._numbers = count(1)
         self._mixer = MixerSchedule(block)
         self.master = {control.id: control.default for control in MASTER_CONTROLS}
-        self.stage = [{control.id: control.default for control in DECK_CONTROLS} for _ in decks]
+        every = (*decks, hidden) if hidden is not None else tuple(decks)
+        self.stage = {deck.number: {control.id: control.default for control in DECK_CONTROLS} for deck in every}
+        """Number of a deck in the shared block -> its controls."""
         self._table: dict[type, Callable[..., int | None]] = {
             do.SetControl: self._set_control,
             do.ScheduleControl: self._schedule_control,
@@ -61,6 +66,7 @@ class Dispatch:
             do.Load: self._load,
             do.SetCorpora: self._set_corpora,
             do.Unload: self._unload,
+            do.CancelLoad: self._cancel_load,
             do.Reset: self._reset,
             do.SetMode: self._set_mode,
             do.SetLead: self._set_lead,
@@ -74,30 +80,26 @@ class Dispatch:
     # --- values ---------------------------------------------------------------------------------------------------------------
 
     def _set_control(self, command: do.SetControl) -> None:
-        control = self._find_stage(command)
+        deck, control = self._find(command)
         if control is None:
-            assert command.deck is not None  # a master control that is not found is refused above
-            deck = self._deck(command.deck)
+            assert deck is not None  # a master control that is not found is refused above
             deck.set_value(command.control, self._check_patch_value(deck, command))
             return
         checked = check_range(_where(command), command.value, control.minimum, control.maximum)
-        position = self._position(command.deck, control)
+        position = _position(deck, control)
         if position >= 0:
             # By way of the schedule, so that a hand wins over what was scheduled, also with the very value that was there before.
             self._mixer.set(position, stored(control, checked))
-        self._note_stage(command.deck, control, checked)
-        if control.id == "freeze" and command.deck is not None:
-            self._decks[command.deck].set_freeze(checked)
+        self._note_stage(deck, control, checked)
 
     def _schedule_control(self, command: do.ScheduleControl) -> None:
-        control = self._find_stage(command)
+        deck, control = self._find(command)
         if control is None:
-            assert command.deck is not None  # as in _set_control
-            deck = self._deck(command.deck)
+            assert deck is not None  # as in _set_control
             room = deck.schedule_value(command.frame, command.control, self._check_patch_value(deck, command))
         else:
             checked = check_range(_where(command), command.value, control.minimum, control.maximum)
-            position = self._position(command.deck, control)
+            position = _position(deck, control)
             # A freeze has no place that the callback reads: it is done when its time has come, by SettleControl.
             room = position < 0 or self._mixer.push(command.frame, position, stored(control, checked))
         if not room:
@@ -105,35 +107,27 @@ class Dispatch:
 
     def _settle_control(self, command: do.SettleControl) -> None:
         """Only the books: the sound changed at its frame, and something later may be in force by now."""
-        control = self._find_stage(command)
+        deck, control = self._find(command)
         if control is None:
-            assert command.deck is not None  # as in _set_control
-            deck = self._deck(command.deck)
+            assert deck is not None  # as in _set_control
             deck.note_value(command.control, self._check_patch_value(deck, command))
             return
-        checked = check_range(_where(command), command.value, control.minimum, control.maximum)
-        self._note_stage(command.deck, control, checked)
-        if control.id == "freeze" and command.deck is not None:
-            self._decks[command.deck].set_freeze(checked)
+        self._note_stage(deck, control, check_range(_where(command), command.value, control.minimum, control.maximum))
 
-    def _note_stage(self, deck: int | None, control: StageControl, value: float) -> None:
-        books = self.master if deck is None else self.stage[deck]
+    def _note_stage(self, deck: Deck | None, control: StageControl, value: float) -> None:
+        books = self.master if deck is None else self.stage[deck.number]
         books[control.id] = value
+        if control.id == "freeze" and deck is not None:
+            deck.set_freeze(value)
 
-    def _find_stage(self, command: do.SetControl | do.ScheduleControl | do.SettleControl) -> StageControl | None:
-        """The control of the master or of every deck that is meant; None where it is a patch's own."""
+    def _find(self, command: do.SetControl | do.ScheduleControl | do.SettleControl) -> tuple[Deck | None, StageControl | None]:
+        """The deck that is meant, None for the master, and the control every deck has; None where it is a patch's own."""
         if command.deck is None:
             control = find(MASTER_CONTROLS, command.control)
             if control is None:
                 raise UnknownControlError("the master has no such control", got=command.control, allowed=ids(MASTER_CONTROLS))
-            return control
-        self._deck(command.deck)
-        return find(DECK_CONTROLS, command.control)
-
-    def _position(self, deck: int | None, control: StageControl) -> int:
-        if control.position < 0 or deck is None:
-            return control.position
-        return at.deck_floats(deck) + control.position
+            return None, control
+        return self._deck(command.deck), find(DECK_CONTROLS, command.control)
 
     def _check_patch_value(self, deck: Deck, command: do.SetControl | do.ScheduleControl | do.SettleControl) -> float:
         manifest = deck.announced
@@ -145,6 +139,11 @@ class Dispatch:
     # --- decks ----------------------------------------------------------------------------------------------------------------
 
     def _deck(self, number: int) -> Deck:
+        if number == do.AUDITION:
+            if self._hidden is None:
+                hint = f"with {at.MAX_DECKS} decks there is none; load the patch into a deck"
+                raise UnknownDeckError("this stage has no hidden deck to try patches in", hint=hint)
+            return self._hidden
         if not 0 <= number < len(self._decks):
             raise UnknownDeckError("no deck has this number", got=str(number + 1), allowed=f"1 to {len(self._decks)}")
         return self._decks[number]
@@ -153,7 +152,8 @@ class Dispatch:
         deck = self._deck(command.deck)
         folder = find_patch(command.patch)
         manifest = read_manifest(folder)
-        options = check_options(f"deck {deck.number + 1}", manifest, command.corpora, command.prime)
+        where = "audition" if deck is self._hidden else f"deck {deck.number + 1}"
+        options = check_options(where, manifest, command.corpora, command.prime)
         values = check_patch_values(deck.number, manifest, command.controls)
         job = Job(folder, manifest, command.seed, values, options=options, number=next(self._numbers))
         # At once, so that whoever asked can set the patch's controls without waiting for it to load.
@@ -174,6 +174,9 @@ class Dispatch:
 
     def _unload(self, command: do.Unload) -> None:
         self._waiting.put(self._deck(command.deck).unload)
+
+    def _cancel_load(self, command: do.CancelLoad) -> None:
+        self._waiting.put(self._deck(command.deck).cancel_load)
 
     def _reset(self, command: do.Reset) -> None:
         self._waiting.put(partial(self._deck(command.deck).reset, command.seed))
@@ -196,7 +199,17 @@ class Dispatch:
             deck.set_freeze(0.0)
             # Heard a lead later, long after the gate has closed.
             self._waiting.put(partial(deck.reset, None))
+        if self._hidden is not None:
+            # What was only tried is not to come back.
+            self._waiting.put(self._hidden.unload)
 
 
 def _where(command: do.SetControl | do.ScheduleControl | do.SettleControl) -> str:
-    return f"master.{command.control}" if command.deck is None else f"deck {command.deck + 1}.{command.control}"
+    if command.deck is None:
+        return f"master.{command.control}"
+    return f"audition.{command.control}" if command.deck == do.AUDITION else f"deck {command.deck + 1}.{command.control}"
+
+
+def _position(deck: Deck | None, control: StageControl) -> int:
+    """Where the value is among all floats; -1 where it has another way."""
+    return control.position if control.position < 0 or deck is None else at.deck_floats(deck.number) + control.position

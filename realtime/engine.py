@@ -50,6 +50,13 @@ class EngineConfig:
     seed: int = 0
     input: str | None = None
     """None: no input; `default`: the output's own or its system's default, done without where there is none; else by name or number."""
+    audition: bool = False
+    """One more deck, which is hidden and which patches are tried in; with `MAX_DECKS` decks there is none."""
+
+    @property
+    def hidden(self) -> int:
+        """Hidden decks: 0 or 1."""
+        return int(self.audition and self.decks < at.MAX_DECKS)
 
 
 class Engine:
@@ -78,6 +85,7 @@ class Engine:
         self._input_watch: InputWatch | None = None
         self._block: SharedBlock | None = None
         self._decks: list[Deck] = []
+        """With the hidden one, where there is one: last."""
         self._pool: Pool | None = None
         self._queue: Waiting = queue.SimpleQueue()
         self._dispatch: Dispatch | None = None
@@ -130,8 +138,9 @@ class Engine:
             raise EngineError("no shared memory to be had", got=error.strerror or str(error), hint="is /dev/shm full?") from None
         self._pool = Pool(self._block.name)
         self._journal = Journal(self._block)
-        self._decks = [Deck(number, self._block, self._pool, config.seed + number, self._journal) for number in range(config.decks)]
-        self._dispatch = Dispatch(self._block, self._decks, self._queue)
+        every = config.decks + config.hidden
+        self._decks = [Deck(number, self._block, self._pool, config.seed + number, self._journal) for number in range(every)]
+        self._dispatch = Dispatch(self._block, self._shown, self._queue, self._hidden)
         self._pool.keep(config.decks)
         for deck in self._decks:
             deck.set_lead(config.lead_frames)
@@ -181,6 +190,8 @@ class Engine:
         rate = self.block.sample_rate_hz
         block_frames = int(words[at.W_BLOCK_FRAMES])
         block_ns = max(block_frames, 1) * 1e9 / rate
+        latency_s = output.latency_s if output else 0.0
+        hidden = self._hidden
         return Snapshot(
             clock_frames=int(words[at.W_CLOCK]),
             sample_rate_hz=rate,
@@ -199,7 +210,9 @@ class Engine:
             limited_frames=int(words[at.W_LIMITED]),
             silent=float(floats[at.F_RUN_NOW]) == 0.0,
             spare_ready=self._pool.ready if self._pool else False,
-            decks=tuple(self._deck_snapshot(deck, output.latency_s if output else 0.0) for deck in self._decks),
+            decks=tuple(self._deck_snapshot(deck, latency_s) for deck in self._shown),
+            audition=self._deck_snapshot(hidden, latency_s) if hidden is not None else None,
+            device_latency_ms=1000.0 * latency_s,
             input_name=output.input_name if output else "",
             input_peak_db=decibels(float(floats[at.F_INPUT_PEAK])),
             input_rms_db=decibels(math.sqrt(float(floats[at.F_INPUT_SQUARE]))),
@@ -216,6 +229,16 @@ class Engine:
     def _deck_snapshot(self, deck: Deck, latency_s: float) -> DeckSnapshot:
         stage = tuple(self._dispatch.stage[deck.number].values()) if self._dispatch else ()
         return replace(deck.snapshot(latency_s), stage=stage)
+
+    @property
+    def _shown(self) -> list[Deck]:
+        """Decks that are seen and addressed by a number."""
+        return self._decks[: self.config.decks]
+
+    @property
+    def _hidden(self) -> Deck | None:
+        """The deck that patches are tried in."""
+        return self._decks[self.config.decks] if len(self._decks) > self.config.decks else None
 
     # --- the engine's thread ------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,12 @@
     ├── RenderError               the audio file could not be written
     ├── AlreadyRunningError       a second instance
     ├── LockFolderError           the lock that tells instances apart has no place to be
+    ├── NoTerminalError           a screen has nothing to be drawn on
     ├── EngineError               the engine is not in a state to do this
     ├── VoiceError                a model or corpus does not do what its manifest says
     ├── RecordingError            a take that cannot be begun, written or ended (realtime.recording.errors)
+    ├── AttachError               a screen that cannot be attached (realtime.attach.errors)
+    ├── CorpusJobError            a corpus that cannot be made (realtime.corpus_job)
     └── UsageError                exit code 2: what the user typed
         ├── UnknownDeviceError
         ├── UnknownDeckError
@@ -85,6 +88,10 @@ class AlreadyRunningError(StageError):
 
 class LockFolderError(StageError):
     """The lock file that tells instances apart has no place to be."""
+
+
+class NoTerminalError(StageError):
+    """A screen has no terminal to be drawn on."""
 
 
 class EngineError(StageError):

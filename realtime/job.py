@@ -1,8 +1,10 @@
 """What a deck is asked to play, and the process that plays it. Plain records; they know no rules."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
+from patches.library import search_folders
 from patches.manifest import Manifest
 from realtime.voices.voice import CorpusChoice, VoiceOptions
 from realtime.worker import Worker
@@ -23,6 +25,11 @@ class Job:
     crashes: list[float] = field(default_factory=list)
     options: VoiceOptions = field(default_factory=VoiceOptions)
     number: int = 0
+
+    @cached_property
+    def foreign_folder(self) -> str:
+        """Its folder, where it is none of the library's, else empty. Looked up once: every look at the deck shows it."""
+        return "" if self.folder.parent in search_folders() else str(self.folder)
 
     def index(self, control_id: str) -> int | None:
         """Place of a control in the manifest, None if the patch has no such control."""

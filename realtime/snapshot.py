@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from patches.manifest import Manifest
+from realtime.commands import AUDITION
+from realtime.errors import UnknownDeckError
 from realtime.voices.voice import VoiceOptions
 
 
@@ -51,6 +53,8 @@ class DeckSnapshot:
     """Number of the load that is heard (loads and changes of corpus are counted from 1); 0 none."""
     coming: tuple[int, ...] = ()
     """Numbers of the loads on their way."""
+    mode_place: int = 0
+    """Place of the mode among those of the voice: 0 is its best."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,24 @@ class Snapshot:
     """The master's controls, in the order of `realtime.controls.MASTER_CONTROLS`; gains in dB."""
     panicked: bool = False
     """Silent by a panic, until it is taken back."""
+    audition: DeckSnapshot | None = None
+    """The hidden deck, which patches are tried in; it is none of `decks`. None: this stage has none."""
+    device_latency_ms: float = 0.0
+    """From a block that is made to its sound at the plug, as the device reports it."""
 
     @property
     def underruns(self) -> int:
         """Underruns of all decks."""
         return sum(deck.underruns for deck in self.decks)
+
+    def deck(self, number: int) -> DeckSnapshot:
+        """A deck by its number from 0, or the hidden one by `AUDITION`.
+
+        Raises
+        ------
+        UnknownDeckError — there is none.
+        """
+        found = self.audition if number == AUDITION else self.decks[number] if 0 <= number < len(self.decks) else None
+        if found is None:
+            raise UnknownDeckError("no deck has this number", got=str(number + 1), allowed=f"1 to {len(self.decks)}")
+        return found

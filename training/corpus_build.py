@@ -42,6 +42,7 @@ SKIPPED_SHOWN = 20
 WORKERS = 2
 WARM_FRAMES = 16_384
 Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,14 @@ class _Done(NamedTuple):
 
 
 def build_corpus(
-    out: Path, given: Given, wishes: Wishes, *, rows: dict[str, SeedRows] | None = None, replace: bool = False, say: Say = lambda line: None
+    out: Path,
+    given: Given,
+    wishes: Wishes,
+    *,
+    rows: dict[str, SeedRows] | None = None,
+    replace: bool = False,
+    say: Say = lambda line: None,
+    progress: Progress | None = None,
 ) -> CorpusManifest:
     """Write a corpus folder, whole or not at all.
 
@@ -109,6 +117,8 @@ def build_corpus(
         Whether a corpus that is there gives way, once the new one is complete.
     say : callable
         Takes lines for the user.
+    progress : callable, optional
+        Called after every sound with how many are done and how many there are, in place of a progress bar.
 
     Returns
     -------
@@ -133,12 +143,20 @@ def build_corpus(
     with _place(target, out, replace) as place, staged(place, out, "the corpus", (BrokenExecutor, PatchError)) as folder:
         scratch = folder.parent / "scratch"
         scratch.mkdir()
-        corpus = _fill(folder, scratch, given, wishes, rows, say)
+        corpus = _fill(folder, scratch, given, wishes, rows, say, progress)
     _report(out, corpus, say)
     return corpus
 
 
-def _fill(folder: Path, scratch: Path, given: Given, wishes: Wishes, rows: dict[str, SeedRows] | None, say: Say) -> CorpusManifest:
+def _fill(
+    folder: Path,
+    scratch: Path,
+    given: Given,
+    wishes: Wishes,
+    rows: dict[str, SeedRows] | None,
+    say: Say,
+    progress: Progress | None,
+) -> CorpusManifest:
     channels = wishes.channels or max((found.channels for found in given.found), default=1)
     if wishes.channels is None and len({found.channels for found in given.found}) > 1:
         say(f"{sum(found.channels == 1 for found in given.found)} mono sounds are doubled to stereo, as others are")
@@ -152,7 +170,8 @@ def _fill(folder: Path, scratch: Path, given: Given, wishes: Wishes, rows: dict[
         files.skipped += given.skipped
         seen, sounds = Duplicates(), dict[str, str]()
         with _made(jobs, wishes.workers) as made:
-            for job, done in zip(jobs, tqdm(made, "describing", len(jobs), False, unit="file", disable=None), strict=True):
+            bar = tqdm(made, "describing", len(jobs), False, unit="file", disable=None if progress is None else True)
+            for place, (job, done) in enumerate(zip(jobs, bar, strict=True)):
                 reason = _copy_of(job, done, seen, sounds) if not done.reason and not wishes.keep_duplicates else None
                 skipped = SkippedFile(job.found.name, done.reason) if done.reason else reason
                 if skipped is None:
@@ -163,6 +182,8 @@ def _fill(folder: Path, scratch: Path, given: Given, wishes: Wishes, rows: dict[
                     files.skipped.append(skipped)
                 for suffix in (".pcm", ".npz"):
                     job.scratch.with_suffix(suffix).unlink(missing_ok=True)
+                if progress is not None:
+                    progress(place + 1, len(jobs))
         for skipped in files.skipped[:SKIPPED_SHOWN]:
             say(f"skipped {skipped.path}: {skipped.reason}")
         if len(files.skipped) > SKIPPED_SHOWN:

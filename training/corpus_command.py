@@ -58,6 +58,7 @@ def add_corpus_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentP
     parser.add_argument("--keep-duplicates", action="store_true", help="keep the same sound in another file, format or level")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default 2)")
     parser.add_argument("--replace", action="store_true", help="put it in the place of a corpus that is there")
+    parser.add_argument("--progress", action="store_true", help="a line `progress N of M` for every sound, for a program that reads along")
     parser.set_defaults(run=partial(run_corpus, say=say))
     return parser
 
@@ -83,5 +84,6 @@ def run_corpus(options: argparse.Namespace, say: Say = print) -> int:
     check_weights(weights, given.found)
     channels = {"as_is": None, "mono": 1, "stereo": 2}[options.channels]
     wishes = Wishes(spec, segmentation, channels, weights, options.keep_duplicates, options.workers)
-    build_corpus(options.out, given, wishes, rows=rows, replace=options.replace, say=say)
+    progress = (lambda done, count: say(f"progress {done} of {count}")) if options.progress else None
+    build_corpus(options.out, given, wishes, rows=rows, replace=options.replace, say=say, progress=progress)
     return 0

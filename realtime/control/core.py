@@ -27,9 +27,8 @@ CLOSE_LIMIT_S = 2.0
 MOST_IN_BUNDLE = 4096
 PANIC = "/panic"
 """Waits for nothing, not even for what was asked for before."""
-LOADS = frozenset(
-    f"/deck/{{deck}}/{name}" for name in ("load", "corpora", "prime", "patch/next", "patch/previous", "patch/random", "patch/program")
-)
+_DECK_LOADS = ("load", "corpora", "prime", "patch/next", "patch/previous", "patch/random", "patch/program")
+LOADS = frozenset(("/audition/load", *(f"/deck/{{deck}}/{name}" for name in _DECK_LOADS)))
 """Rows that ask for files of patches, which the thread of a socket or port must not wait for."""
 
 Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | None"]
@@ -349,7 +348,8 @@ class ControlCore:
             self._tell(origin, Outcome(path, "clipped", (*arguments, *values), "out of range"))
         if isinstance(done, int):
             self._mirror.refresh(now=True)
-            self.pending.expect(done, self.deck_of(path), lambda why: self._ended(origin, _outcome(path, values, why), panics))
+            deck = self._mirror.namespace.decks.get(path, do.AUDITION)
+            self.pending.expect(done, deck, lambda why: self._ended(origin, _outcome(path, values, why), panics))
             return None
         return Outcome(path, "done", values if done is None else done)
 

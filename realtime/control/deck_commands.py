@@ -34,6 +34,7 @@ class DeckCommands:
         self._busiest = 0.0
         table: dict[str, Handler] = {
             "load": self._load,
+            "load/cancel": lambda address, values, origin: self._ask(do.CancelLoad(self._deck(address))),
             "unload": lambda address, values, origin: self._ask(do.Unload(self._deck(address))),
             "reset": lambda address, values, origin: self._ask(do.Reset(self._deck(address), int(values[0]) if values else None)),
             "seed": lambda address, values, origin: self._ask(do.Reset(self._deck(address), int(values[0]))),

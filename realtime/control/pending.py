@@ -49,7 +49,10 @@ class Pending:
         self._waiting: list[tuple[int, Callable[[], None]]] = []
 
     def expect(self, number: int, deck: int, ended: Callable[[str], None]) -> None:
-        """Call `ended` with "" once load `number` is heard in a deck, or with the reason why it will not be. It must not raise."""
+        """Call `ended` with "" once load `number` is heard in a deck, or with the reason why it will not be. It must not raise.
+
+        A deck counts from 0; the hidden one is `realtime.commands.AUDITION`.
+        """
         with self._lock:
             self._order += 1
             self._loads.append(_Load(self._order, number, deck, ended))
@@ -68,15 +71,15 @@ class Pending:
         if not loads and not waiting:
             # What is expected from now on is seen with the conductor's next look round.
             return frame + LOOK_FRAMES
-        decks = self._stage.snapshot().decks
+        stage = self._stage.snapshot()
         ended = []
         for load in loads:
-            deck = decks[load.deck]
+            deck = stage.deck(load.deck)
             if deck.playing == load.number:
                 ended.append((load, ""))
             elif load.number not in deck.coming:
                 later = deck.playing > load.number or any(number > load.number for number in deck.coming)
-                ended.append((load, "another patch was asked for meanwhile" if later else deck.error or f"the deck is {deck.state}"))
+                ended.append((load, "another patch was asked for meanwhile" if later else deck.error or _why(deck.state)))
         with self._lock:
             for load, _ in ended:
                 self._loads.remove(load)
@@ -88,3 +91,8 @@ class Pending:
         for then in done:
             then()
         return frame + LOOK_FRAMES
+
+
+def _why(state: str) -> str:
+    """Why a load that did not fail will not sound: it was cancelled while something else plays, or the deck was emptied."""
+    return "cancelled" if state == "playing" else f"the deck is {state}"

@@ -14,6 +14,8 @@ from realtime.shared import GAIN_RAMP_S
 
 MAX_TEXT = 4096
 """Characters of a path or name: as long as a path may be."""
+AUDITION_GAIN_DB = -12.0
+"""What is tried is heard under what plays."""
 SEED_MAX = 2**63 - 1
 """As on the command line; what is written as OSC's `i` has 32 bits of it, as `h` all."""
 MAX_MODE = 63
@@ -58,6 +60,12 @@ def _stage_row(prefix: str, place: Place, control: StageControl) -> Row:
     return Row(f"{prefix}/{control.id}", "value", control.summary, (argument,), place, control.id, 1000.0 * GAIN_RAMP_S)
 
 
+def _audition_gain() -> Row:
+    found = next(control for control in DECK_CONTROLS if control.id == "gain")
+    argument = Argument("gain", "f", found.minimum, found.maximum, found.unit, AUDITION_GAIN_DB)
+    return Row("/audition/gain", "value", "level of what is tried; the minimum is silence", (argument,), "own", "", 1000.0 * GAIN_RAMP_S)
+
+
 PARAM_ROW = "/deck/{deck}/param/{control}"
 CLASS_ROW = "/deck/{deck}/class/{name}"
 CLASS_PREFIXES = ("class_", "label_")
@@ -77,6 +85,7 @@ TABLE: tuple[Row, ...] = (
         "play a patch, cross-fading; done when it sounds",
         (_text("patch"), _whole("seed", 0, SEED_MAX, optional=True)),
     ),
+    Row("/deck/{deck}/load/cancel", "command", "leave a load that does not sound yet; what sounds goes on"),
     Row("/deck/{deck}/unload", "command", "fade out and empty the deck"),
     Row("/deck/{deck}/reset", "command", "begin anew with the same seed, or with another", (_whole("seed", 0, SEED_MAX, optional=True),)),
     Row("/deck/{deck}/seed", "command", "begin anew with this seed", (_whole("seed", 0, SEED_MAX),)),
@@ -101,6 +110,10 @@ TABLE: tuple[Row, ...] = (
         "what the deck does",
         answer="patch s, state s, lead frames i, step ms f, share of a step's time f, underruns i, restarts i, latency ms f, error s",
     ),
+    # A deck that is hidden: no scene, rack or stem has it, the master has.
+    Row("/audition/load", "command", "try a patch in the hidden deck; done when it sounds", (_text("patch"),)),
+    Row("/audition/stop", "command", "end the trial: fade out and empty the hidden deck"),
+    _audition_gain(),
     # Scenes.
     Row("/scene/save", "command", "store every control of every deck under a name", (_text("name"),)),
     Row("/scene/recall", "command", "take a scene's values, at the next bar where a clock runs", (_text("name"),)),
@@ -132,6 +145,21 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("/record/state", "query", "what is being recorded", answer="recording i, seconds f, dropped frames i, path s"),
     Row("/rack/save", "command", "write decks, patches, values, scenes and mappings as a rack file", (_text("path"),)),
+    # Corpora.
+    Row(
+        "/corpus/make",
+        "command",
+        "make a corpus from a folder of sounds, beside the show; done when it has begun, a second answer says how it ended",
+        (_text("folder"), _text("name", optional=True)),
+        answer="state s (done, failed, cancelled), corpus s, why s",
+    ),
+    Row("/corpus/cancel", "command", "end the making of a corpus; nothing of it stays"),
+    Row(
+        "/corpus/state",
+        "query",
+        "how far the making of a corpus is",
+        answer="state s (idle, running, done, failed, cancelled), name s, share f (0 to 1; -1 not known), text s, corpus s",
+    ),
     # Time.
     Row("/transport/tempo", "value", "beats per minute", (Argument("tempo", "f", TEMPO_MIN, TEMPO_MAX, "bpm", TEMPO_DEFAULT),), "own"),
     Row("/transport/run", "value", "1: the clock runs, and scenes wait for its bars", (_whole("run", 0, 1, 0),), "own"),

@@ -34,10 +34,10 @@ SETTLE_S = 60.0
 
 
 class Played:
-    """Two decks, everything that can happen to them, and what the taps got of it."""
+    """Two decks and the hidden one, everything that can happen to them, and what the taps got of it."""
 
     def __init__(self) -> None:
-        self.engine = Engine(EngineConfig(decks=2, device="null", sample_rate_hz=RATE_HZ, block_frames=128, seed=3))
+        self.engine = Engine(EngineConfig(decks=2, device="null", sample_rate_hz=RATE_HZ, block_frames=128, seed=3, audition=True))
         self.engine.start()
         self.block = self.engine.block
         self.journal = self.engine.journal
@@ -89,6 +89,14 @@ class Played:
         send(do.SetControl(0, "freeze", 1.0))
         self.listen(0.2)
         send(do.SetControl(0, "freeze", 0.0))
+        send(do.SetControl(do.AUDITION, "gain", -3.0))
+        send(do.Load(do.AUDITION, "low", seed=9))
+        self.settle()
+        self.listen(0.3)
+        send(do.Load(do.AUDITION, "high"))
+        self.settle()
+        self.listen(0.3)
+        send(do.Unload(do.AUDITION))
         send(do.Reset(1, 77))
         self.listen(0.2)
         # A process that is killed: its ring runs dry, another begins the patch anew.
@@ -159,6 +167,8 @@ def test_a_performance_renders_to_the_samples_of_its_taps(played: Played, patch_
     played.write(path)
     made = rendered(path)
     assert [first_difference(one, other) for one, other in zip(made, heard, strict=True)] == [-1, -1, -1]
+    # What was tried in the hidden deck was a part of it, and has no stem.
+    assert {take.slug for take in read_performance(path).takes if take.deck == 2 and take.needed} == {"low", "high"}
 
 
 def test_a_part_renders_to_the_same_samples_without_what_came_long_before(played: Played, patch_folder: Path, tmp_path: Path) -> None:
