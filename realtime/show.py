@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from realtime.control.audition import Audition
 from realtime.control.automation import AutomationPlayer
 from realtime.control.core import ControlCore
 from realtime.control.deck_commands import DeckCommands
@@ -18,6 +19,8 @@ from realtime.control.outcome import Origin, Outcome
 from realtime.control.scene_mover import SceneMover
 from realtime.control.scene_store import SceneStore
 from realtime.control.transport import Transport
+from realtime.corpus_job import CorpusJob
+from realtime.corpus_job import serve as serve_corpora
 from realtime.engine import Engine
 from realtime.errors import StageError
 from realtime.frame_clock import FrameClock
@@ -33,6 +36,7 @@ from realtime.rack_file import rack_table, write_rack
 from realtime.recording.recorder import Recorder
 from realtime.recording.rows import serve as serve_recorder
 from realtime.show_settings import ShowSettings, TransportSettings
+from realtime.step_times import StepTimeWatch
 
 
 class _Part(Protocol):
@@ -65,6 +69,7 @@ class Show:
         self._running = ExitStack()
         core = self.core = ControlCore(engine, self._clock, self.log)
         DeckCommands(core)
+        Audition(core)
         decks = len(engine.snapshot().decks)
         self.recorder = Recorder(
             engine.block,
@@ -82,7 +87,8 @@ class Show:
         self.scenes = SceneStore(engine.snapshot)
         self.scenes.serve(core)
         self.scenes.take(settings.scenes)
-        SceneMover(core, self.scenes, self.transport).serve()
+        self.mover = SceneMover(core, self.scenes, self.transport)
+        self.mover.serve()
         self.automation = AutomationPlayer(core, self.transport, Path(), core.hands)
         self.automation.serve()
         midi = settings.midi
@@ -97,6 +103,11 @@ class Show:
         )
         serve_midi(core, self.mapper)
         self.osc = OscServer(core, settings.osc.host, settings.osc.port, self.log)
+        self.query: OscQueryServer | None = None
+        """While it listens."""
+        self.corpora = CorpusJob(self.log)
+        serve_corpora(core, self.corpora)
+        self._step_times = StepTimeWatch(engine.snapshot, self.log)
         core.serve("/rack/save", lambda address, values, origin: self._save_rack(str(values[0])), slow=True)
 
     def start(self) -> None:
@@ -106,12 +117,16 @@ class Show:
         self.core.start()
         self._running.callback(self.core.close)
         self._running.callback(self.transport.close)
+        self._running.callback(self.corpora.close)
+        self._step_times.start()
+        self._running.callback(self._step_times.close)
         self._running.callback(self._end_automation)
         self._set_transport()
         osc = self._settings.osc
         if osc.on and self._begin("osc", "OSC", self.osc):
             query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver)
             found = self._begin("osc", "OSCQuery", query)
+            self.query = query if found else None
             self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}" + (f", OSCQuery on http://{osc.host}:{query.port}" if found else ""))
         if self._settings.midi.on and self._begin("midi", "MIDI", self.ports):
             self._begin("midi", "MIDI", self.mapper)
@@ -179,5 +194,7 @@ class Show:
         transport = self.transport
         now = TransportSettings(transport.tempo_bpm, transport.quantum_beats, transport.source, transport.running)
         settings = replace(self._settings, transport=now)
+        edition = self.scenes.edition
         table = rack_table(self._engine.snapshot(), settings, to_table(self.mapper.mapping), self.scenes.tables())
         write_rack(Path(path), table)
+        self.scenes.kept(edition)

@@ -50,6 +50,12 @@ class AutomationRecorder:
         return self._recording
 
     @property
+    def name(self) -> str:
+        """Name of the file that is recorded into; empty: none is."""
+        path = self._path
+        return path.name if path is not None and self._recording else ""
+
+    @property
     def points(self) -> int:
         """Breakpoints so far."""
         with self._lock:

@@ -56,4 +56,6 @@ class EventLog:
     def lines(self, after: int = 0) -> list[LogLine]:
         """Lines said after line number `after`, oldest first."""
         with self._lock:
+            if after >= self._number:
+                return []
             return [line for line in self._lines if line.number > after]

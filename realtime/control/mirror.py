@@ -48,6 +48,10 @@ class Mirror:
         self._manifests: tuple[Manifest | None, ...] = ()
         self._held: dict[str, tuple[Callable[[], Value], Callable[[Value], None]]] = {}
         self._values: dict[str, tuple[int, Value]] = {}
+        self._own: dict[str, Spot] = {}
+        """Values that are kept elsewhere, which no snapshot shows."""
+        self._written = False
+        """A value was set since the last look: what became of it is to be seen."""
         self._cursor = 0
         self._looked_s = 0.0
         self._snapshot = stage.snapshot()
@@ -71,17 +75,21 @@ class Mirror:
         with self._lock:
             if not now and time.monotonic() - self._looked_s < FRESH_S:
                 return
-            snapshot = self._snapshot = self._stage.snapshot()
-            self._looked_s = time.monotonic()
+            before, snapshot = self._snapshot, self._stage.snapshot()
+            self._snapshot, self._looked_s = snapshot, time.monotonic()
             manifests = tuple(deck.manifest for deck in snapshot.decks)
+            moved, self._written = self._written or _values(snapshot) != _values(before), False
             if self.edition == 0 or manifests != self._manifests:
+                moved = True
                 self._manifests = manifests
                 self.namespace = Namespace(manifests)
+                self._own = {path: spot for path, spot in self.namespace.spots.items() if spot.place == "own"}
                 self.edition += 1
                 for gone in self._values.keys() - self.namespace.spots.keys():
                     del self._values[gone]
-            places = [{} if m is None else {c.id: i for i, c in enumerate(m.controls)} for m in manifests]
-            for path, spot in self.namespace.spots.items():
+            # Nearly always nothing has moved, and every reader looks some 20 times a second.
+            places = [{} if m is None or not moved else {c.id: i for i, c in enumerate(m.controls)} for m in manifests]
+            for path, spot in (self.namespace.spots if moved else self._own).items():
                 value = self._look(path, spot, snapshot, places)
                 if value is not None:
                     self._note(path, value)
@@ -138,5 +146,11 @@ class Mirror:
             deck = None if spot.place == "master" else spot.deck
             self._stage.send(do.SetControl(deck, spot.control, float(value)))
         with self._lock:
+            self._written = True
             for alias in self.namespace.aliases.get(spot, ()) if spot.place != "own" else (path,):
                 self._note(alias, value)
+
+
+def _values(snapshot: Snapshot) -> tuple[object, ...]:
+    """Everything of a snapshot that an address may show."""
+    return snapshot.master, *((deck.stage, deck.values) for deck in snapshot.decks)

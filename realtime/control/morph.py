@@ -81,7 +81,7 @@ class Morph:
 
     def __init__(self, core: "ControlCore", scene: Scene, seconds: float, start_frame: int, origin: Origin) -> None:
         self._core = core
-        self._scene = scene
+        self.scene = scene
         self._frames = max(1, round(seconds * core.sample_rate_hz))
         self._start = start_frame
         self._origin = origin
@@ -110,9 +110,13 @@ class Morph:
         """Controls that move."""
         return len(self._moves)
 
+    def share(self, frame: int) -> float:
+        """How far it is at a frame, 0 to 1."""
+        return min(max((frame - self._start) / self._frames, 0.0), 1.0)
+
     def step(self, frame: int) -> bool:
         """Put every control where it is at a frame; returns whether the morph goes on."""
-        share = min((frame - self._start) / self._frames, 1.0)
+        share = self.share(frame)
         if share >= 0.5 and not self._flipped:
             self._flipped = True
             for message in self._changes():
@@ -136,5 +140,5 @@ class Morph:
         return [
             message
             for number in self._late
-            for message in (*self._scene.decks[number].changes(snapshot.decks[number]), *self._scene.decks[number].patch_values(number))
+            for message in (*self.scene.decks[number].changes(snapshot.decks[number]), *self.scene.decks[number].patch_values(number))
         ]

@@ -53,6 +53,24 @@ class SceneMover:
         """Whether a scene waits for its bar or a morph goes on."""
         return self._waiting is not None or self._morph is not None
 
+    @property
+    def waiting(self) -> str:
+        """Name of the scene that waits for its bar; empty: none does."""
+        waiting = self._waiting
+        return waiting.scene.name if waiting is not None else ""
+
+    @property
+    def goal(self) -> str:
+        """Name of the scene that a morph goes to; empty: there is no morph."""
+        morph = self._morph
+        return morph.scene.name if morph is not None else ""
+
+    @property
+    def share(self) -> float:
+        """How far the morph is, 0 to 1; -1: there is none."""
+        morph = self._morph
+        return morph.share(self._core.frame_now()) if morph is not None else -1.0
+
     def serve(self) -> None:
         """Answer the rows, and be called by the conductor."""
         self._core.serve("/scene/recall", self._serve_move)
@@ -74,6 +92,7 @@ class SceneMover:
             if at_once:
                 self._morph = None
         if at_once:
+            self._store.recalled(scene.name)
             self._recall(waiting, now)
         else:
             self._core.wake()
@@ -111,6 +130,7 @@ class SceneMover:
             if self._waiting is not waiting:
                 return
             self._waiting, self._morph = None, morph
+        self._store.recalled(waiting.scene.name)
         if recall:
             self._recall(waiting, start)
 

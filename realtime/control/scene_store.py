@@ -35,6 +35,33 @@ class SceneStore:
         self._changed = changed
         self._lock = threading.Lock()
         self._scenes: dict[str, Scene] = {}
+        self._edition = 0
+        self._kept = 0
+        self._last = ""
+
+    @property
+    def edition(self) -> int:
+        """Another number after every change."""
+        return self._edition
+
+    @property
+    def saved(self) -> bool:
+        """Whether a file has the scenes as they are."""
+        return self._kept == self._edition
+
+    def kept(self, edition: int) -> None:
+        """Note that a file has the scenes of this edition."""
+        self._kept = edition
+
+    @property
+    def last(self) -> str:
+        """Name of the scene that was recalled last, or that a morph went to; empty: none, or it was deleted."""
+        return self._last
+
+    def recalled(self, name: str) -> None:
+        """Note that the stage went to a scene."""
+        with self._lock:
+            self._last = name if name in self._scenes else ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,6 +94,7 @@ class SceneStore:
             if scene.name not in self._scenes and len(self._scenes) >= MAX_SCENES:
                 raise SceneError("too many scenes", got=f"{len(self._scenes)}", allowed=f"up to {MAX_SCENES}", hint="delete one")
             self._scenes[scene.name] = scene
+            self._edition += 1
         self._changed()
         return scene
 
@@ -80,6 +108,8 @@ class SceneStore:
         self.find(name)
         with self._lock:
             self._scenes.pop(name, None)
+            self._edition += 1
+            self._last = "" if self._last == name else self._last
         self._changed()
 
     def rename(self, name: str, new: str) -> None:
@@ -98,6 +128,8 @@ class SceneStore:
             self._scenes = {
                 renamed.name if kept == name else kept: renamed if kept == name else other for kept, other in self._scenes.items()
             }
+            self._edition += 1
+            self._last = new if self._last == name else self._last
         self._changed()
 
     def tables(self) -> list[dict[str, Any]]:
@@ -106,9 +138,11 @@ class SceneStore:
             return [scene.table() for scene in self._scenes.values()]
 
     def take(self, scenes: Iterable[Scene]) -> None:
-        """Have these scenes and no others."""
+        """Have these scenes, of a file, and no others."""
         with self._lock:
             self._scenes = {scene.name: scene for scene in scenes}
+            self._edition += 1
+            self._kept, self._last = self._edition, ""
 
     def serve(self, core: "ControlCore") -> None:
         """Answer the rows that keep scenes."""

@@ -30,8 +30,10 @@ class Assignments:
         self._mapping = mapping
         self.takeover: TakeoverMode = mapping.takeover
         """What a control does that does not stand where its value stands."""
+        self.edition = 0
+        """Another number after every change of the mapping."""
         self._routes = Routes(Mapping(), {})
-        self._edition = -1
+        self._routed = -1
 
     @property
     def mapping(self) -> Mapping:
@@ -41,6 +43,7 @@ class Assignments:
     def use(self, mapping: Mapping) -> None:
         """Take another mapping."""
         self._mapping, self.takeover = mapping, mapping.takeover
+        self.edition += 1
 
     def rule(self, route: Route) -> TakeoverMode:
         """How the control of a route takes over."""
@@ -49,8 +52,8 @@ class Assignments:
     def routes(self) -> Routes:
         """The routes in the namespace of now."""
         edition = self._core.edition
-        if edition != self._edition or self._routes.mapping is not self._mapping:
-            self._edition = edition
+        if edition != self._routed or self._routes.mapping is not self._mapping:
+            self._routed = edition
             self._routes = Routes(self._mapping, self._core.addresses())
             for fault in self._routes.faults:
                 self._log.say("midi", fault)
@@ -60,6 +63,7 @@ class Assignments:
         """Add what was learned; what was taken away for it, in words."""
         stolen = self._mapping.stolen_by(learned)
         self._mapping = self._mapping.with_bindings([*(b for b in self._mapping.bindings if b not in stolen), learned])
+        self.edition += 1
         taken = [f"{binding.source.where} from {binding.address}" for binding in stolen]
         text = f"{learned.source.where}: {learned.action} {learned.address}"
         self._log.say("midi", f"learned {text}" + (f"; taken away: {'; '.join(taken)}" if taken else ""))
@@ -70,6 +74,7 @@ class Assignments:
         awake = [route.binding for route in self.routes().by_path.get(path, [])]
         gone = [binding for binding in self._mapping.bindings if binding.address == path or binding in awake]
         self._mapping = self._mapping.with_bindings(binding for binding in self._mapping.bindings if binding not in gone)
+        self.edition += 1
         return gone
 
     def table(self) -> list[tuple[Binding, str]]:

@@ -168,6 +168,12 @@ class MidiMapper:
         with self._lock:
             return self._learn.cancel()
 
+    @property
+    def learning(self) -> str:
+        """Address that waits for a control to be moved; empty: none does."""
+        wish = self._learn.wish
+        return wish.address if wish is not None else ""
+
     def unlearn(self, path: str) -> list[Binding]:
         """Take every control off an address; what was taken off."""
         with self._lock:

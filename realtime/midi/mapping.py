@@ -4,13 +4,14 @@ An address is a path of the control core. In the last place ``@N`` may stand for
 ``/deck/1/param/@3``, its third parameter; ``/deck/1/class/@1``, its first class. A binding whose address does not exist now sleeps.
 """
 
+import math
 import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from realtime.control.address import Address, Curve, Value, take_arguments
+from realtime.control.address import Address, Argument, Curve, Value, take_arguments
 from realtime.control.table import CLASS_ROW, PARAM_ROW, TABLE, Row
 from realtime.kernels.layout import MAX_DECKS
 from realtime.midi.choices import ACTIONS, FEEDBACKS, MODES, ActionName, FeedbackMode, Mode
@@ -89,6 +90,26 @@ class Binding:
             raise MappingError(f"{where}: minimum not below maximum", got=got, hint="use invert = true to turn a control around")
         if not 0.0 < self.step <= 1.0:
             raise MappingError(f"{where}: step", got=f"{self.step}"[:80], allowed="above 0, up to 1 (share of the range)")
+
+    def way(self, argument: Argument | None = None) -> str:
+        """What it does and over which range, in words: ``follow 0 to 1``.
+
+        Parameters
+        ----------
+        argument : Argument, optional
+            Of the address it moves now, whose range is meant where the binding has none of its own.
+        """
+        low = self.minimum if self.minimum is not None or argument is None else argument.minimum
+        high = self.maximum if self.maximum is not None or argument is None else argument.maximum
+        unit = f" {argument.unit}" if argument is not None and argument.unit else ""
+        ends = ["" if end is None or math.isinf(end) else f"{end:g}" for end in (low, high)]
+        if self.invert:
+            ends.reverse()
+        parts = [f"{self.action} {ends[0]} to {ends[1]}{unit}" if all(ends) else self.action]
+        parts += [" ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.arguments)] if self.arguments else []
+        parts += [word for word in (self.curve, self.takeover) if word is not None]
+        parts += [f"{self.mode.replace('_', ' ')} by {self.step:.1%}"] if self.mode != "absolute" else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

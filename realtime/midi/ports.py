@@ -78,6 +78,8 @@ class MidiPorts:
         self._zones_used: tuple[ZoneSetting, ...] = ()
         self._clock = ClockChoice()
         self._refused_bytes = 0
+        self.messages = 0
+        """Packets of controllers since the start."""
         self._backend = ""
         self._said = ""
         self._wire = WireProcess(log, [backend, *patterns], self.take, self._lose_all)
@@ -146,6 +148,7 @@ class MidiPorts:
     def _message(self, frame: Frame) -> None:
         decoder = self._decoders.get(frame.port)
         if decoder is not None:
+            self.messages += 1
             self._tell(decoder.packet(frame.data, frame.ns))
 
     def _tell(self, events: Iterable[Event]) -> None:

@@ -5,7 +5,6 @@ It ends when its input ends: with the stage, however that ended.
 
 import faulthandler
 import os
-import signal
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
+from realtime import terminal_signals
 from realtime.midi.driver import QUEUE_MESSAGES, Driver, DriverError, InputPort, NoLibraryError, OutputPort, open_driver
 from realtime.midi.frames import Frame, FrameKind, read_frame
 from realtime.midi.port_name import CLIENT, free_name, is_wanted, output_of, plain_name
@@ -201,8 +201,8 @@ def _connect(backend: str, tell: Callable[[bytes], None], ended: threading.Event
 
 def main(backend: str, *patterns: str) -> None:
     """Run until the input ends."""
-    # Ctrl-C is the stage's to decide about; it reaches every process of the terminal.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Only the host decides when it ends.
+    terminal_signals.ignore()
     pipe, words = _private_output()
     commands: deque[Frame] = deque(maxlen=COMMANDS_KEPT)
     ended, doubt = threading.Event(), threading.Event()

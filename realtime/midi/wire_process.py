@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, cast
 
 from realtime.control.event_log import EventLog
 from realtime.midi.frames import Frame, FrameKind, read_frame
+from realtime.terminal_signals import held
 
 CHANNEL: Final = "midi"
 HUNG_S: Final = 3.0
@@ -116,7 +117,8 @@ class WireProcess:
             if self._stop.is_set():
                 return None
             try:
-                process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                with held():
+                    process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             except OSError as error:
                 self._log.say(CHANNEL, f"the MIDI process does not start: {error.strerror}; it is tried again")
                 return None

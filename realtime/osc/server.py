@@ -78,8 +78,9 @@ class OscServer:
     """
 
     def __init__(self, core: ControlCore, host: str, port: int, log: EventLog, limits: FloodLimits | None = None) -> None:
-        self._host = host
-        self._asked_port = port
+        self.host = host
+        self.port = port
+        """The real one, once it has started."""
         self._log = log
         self.receiver = OscReceiver(core, log, limits)
         self._socket: socket.socket | None = None
@@ -87,9 +88,9 @@ class OscServer:
         self._thread = threading.Thread(target=self._run, name="osc receive", daemon=True)
 
     @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._socket.getsockname()[1]) if self._socket is not None else self._asked_port
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._socket is not None and not self._stop.is_set()
 
     def start(self) -> None:
         """Open the port and begin.
@@ -98,7 +99,8 @@ class OscServer:
         ------
         PortError — it is taken, not allowed, or the host is not this machine's.
         """
-        self._socket = _open(self._host, self._asked_port)
+        self._socket = _open(self.host, self.port)
+        self.port = int(self._socket.getsockname()[1])
         self._thread.start()
         self.receiver.feedback.start()
 

@@ -6,19 +6,25 @@ minute can still be saved somewhere else.
 """
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from realtime.control.event_log import EventLog
 from realtime.errors import StageError
+from realtime.kernels.layout import CHANNELS
+from realtime.kernels.views import Floats
 from realtime.recording.errors import RecordingError
 from realtime.recording.listener import Listener
 from realtime.recording.reel import Reel
-from realtime.recording.take import CHANNEL, Take, TakeSummary
+from realtime.recording.take import CHANNEL, Take, TakeSummary, disk_room_s
 from realtime.recording.take_names import MASTER, deck_label, default_folder, take_names
 from realtime.shared import SharedBlock
 from realtime.tap import StemTap, Tap, start_all, stop_all
@@ -28,6 +34,8 @@ SPARE_S = 20.0
 """The reel is longer than the pre-roll by this, so that nothing of it is lost while it is being saved."""
 LISTEN_S = 0.05
 WRITE_S = 0.1
+ROOM_S = 5.0
+"""Between two looks at how much room the disk has."""
 STOP_LIMIT_S = 30.0
 """A disk that has not taken the rest of a take by then does not answer."""
 CLOSE_LIMIT_S = 10.0
@@ -44,7 +52,7 @@ class Collected(Protocol):
 
 @dataclass(frozen=True)
 class RecorderSnapshot:
-    """The recorder now. Without a take everything but `preroll_s` and `problem` is empty."""
+    """The recorder now. Without a take everything up to `waiting_s` is empty."""
 
     recording: bool
     path: str = ""
@@ -59,6 +67,11 @@ class RecorderSnapshot:
     """What a pre-roll would save now."""
     problem: str = ""
     """What went wrong with the take that runs or, when none does, with the last one."""
+    room_s: float = -1.0
+    """How long a take the disk has room for, at least; -1: not known."""
+    last: str = ""
+    """Master of the last take or pre-roll that was completed."""
+    last_s: float = 0.0
 
 
 class Recorder:
@@ -117,6 +130,9 @@ class Recorder:
         self._door = threading.Lock()
         self._take: Take | None = None
         self._last: TakeSummary | None = None
+        self._saved: TakeSummary | None = None
+        """The last take or pre-roll that there is a file of."""
+        self._room_s = -1.0
         self._unheard = False
         """The last take ended by itself and nobody has been told."""
         self._done = threading.Event()
@@ -200,17 +216,42 @@ class Recorder:
         while take.advance():
             pass
         summary = _something(self._concluded(take))
+        self._saved = summary
         if summary.problem:
             raise RecordingError(f"{summary.paths[0].name}: saved in part, which plays", got=summary.problem, hint="choose another place")
         return summary
 
+    def heard(self, after: int, most: int) -> tuple[Floats, int]:
+        """The newest frames of the master: those after a frame of the stage clock, at most `most`. Any thread, at the reader's own rate.
+
+        Returns
+        -------
+        float32 array, shape (T, 2), and the frame of the stage clock that they end at; none and `after` where nothing is new.
+        """
+        listener, end = self._listener, self._reel.head
+        if listener is None or end == 0:
+            return np.zeros((0, CHANNELS), np.float32), after
+        origin = listener.origin_frame
+        start = max(after - origin, end - most, self._reel.oldest)
+        if start >= end:
+            return np.zeros((0, CHANNELS), np.float32), after
+        return self._reel.read(0, start, end - start)[0], origin + end
+
     def snapshot(self) -> RecorderSnapshot:
         """The recorder now. Any thread, at the reader's own rate."""
-        take, last = self._take, self._last
-        preroll_s = min(self._reel.head / self._rate_hz, PREROLL_S)
+        take, last, saved = self._take, self._last, self._saved
+        always = RecorderSnapshot(
+            recording=False,
+            preroll_s=min(self._reel.head / self._rate_hz, PREROLL_S),
+            problem=last.problem if last else "",
+            room_s=self._room_s,
+            last=str(saved.paths[0]) if saved else "",
+            last_s=saved.seconds if saved else 0.0,
+        )
         if take is None:
-            return RecorderSnapshot(False, preroll_s=preroll_s, problem=last.problem if last else "")
-        return RecorderSnapshot(
+            return always
+        return replace(
+            always,
             recording=True,
             path=str(take.names.master),
             seconds=take.seconds,
@@ -218,7 +259,6 @@ class Recorder:
             lost_frames=take.lost_frames,
             clipped=take.clipped,
             waiting_s=take.waiting_s,
-            preroll_s=preroll_s,
             problem=take.problem,
         )
 
@@ -292,10 +332,14 @@ class Recorder:
                 self._stopping.wait(_STUMBLE_S)
 
     def _write(self) -> None:
+        looked_s = -math.inf
         while not self._stopping.is_set():
             self._wake.wait(WRITE_S)
             self._wake.clear()
             take = self._take
+            if time.monotonic() - looked_s > ROOM_S:
+                looked_s = time.monotonic()
+                self._look_at_room(take)
             if take is None:
                 continue
             try:
@@ -308,7 +352,16 @@ class Recorder:
                 summary = take.summary()
             with self._door:
                 self._last, self._unheard, self._take = summary, take.end is None, None
+                self._saved = summary if summary.seconds else self._saved
                 self._done.set()
+
+    def _look_at_room(self, take: Take | None) -> None:
+        """Note how much room there is for the take that runs, or for the next one."""
+        tracks = len(take.names.tracks) if take is not None else 1 + self._decks * self.stems
+        folder = self.folder if take is None else take.names.master.parent
+        # The folder is made when it is needed; until then its disk is that of the nearest folder above it.
+        rooms_s = (disk_room_s(place, tracks, self._rate_hz) for place in (folder, *folder.parents))
+        self._room_s = next((room_s for room_s in rooms_s if math.isfinite(room_s)), -1.0)
 
 
 def _something(summary: TakeSummary) -> TakeSummary:

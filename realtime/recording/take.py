@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -207,26 +208,27 @@ class Take:
         if not track.file.kept_frames:
             track.path.unlink(missing_ok=True)
 
-    def _room_s(self, tracks: int) -> float:
-        """How long the disk can take files of this kind; floats, which is the most."""
-        try:
-            free_bytes = shutil.disk_usage(self.names.master.parent).free
-        except OSError:
-            return float("inf")
-        return free_bytes / (_FRAME_BYTES * self._rate_hz * max(tracks, 1))
-
     def _check_room(self, tracks: int) -> None:
-        room_s = self._room_s(tracks)
+        room_s = disk_room_s(self.names.master.parent, tracks, self._rate_hz)
         if room_s < LEAST_ROOM_S:
             what = f"{self.names.master.parent}: the disk is full"
             raise RecordingError(what, got=f"room for {room_s:.1f} s", allowed=f"{LEAST_ROOM_S:g} s or more", hint="free some space")
         self._mind_room(tracks)
 
     def _mind_room(self, tracks: int = 0) -> None:
-        room_s = self._room_s(tracks or len(self._tracks))
+        room_s = disk_room_s(self.names.master.parent, tracks or len(self._tracks), self._rate_hz)
         if room_s < self._room_said_s:
             self._log.say(CHANNEL, f"the disk has room for at least {room_s:.0f} s more", f"room {room_s:.0f}")
             self._room_said_s = 0.5 * room_s
+
+
+def disk_room_s(folder: Path, tracks: int, sample_rate_hz: int) -> float:
+    """How long a take a folder's disk has room for, at least: of floats, which is the most. Infinite where the disk does not say."""
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
+    return free_bytes / (_FRAME_BYTES * sample_rate_hz * max(tracks, 1))
 
 
 def _complete(track: _Track) -> None:

@@ -18,6 +18,10 @@ CASES = [
     ("realtime.engine, realtime.deck_process, realtime.voices.mosaic, realtime.render, realtime.device", STUDIO | UI | {"realtime.status"}),
     ("realtime.doctor, realtime.status, realtime.__main__", STUDIO | UI),
     ("realtime.__main__", STUDIO | UI | {"numpy", "numba", "onnxruntime", "sounddevice"}),
+    (
+        "realtime.attach.client, realtime.screen.session",
+        STUDIO | UI | {"numpy", "numba", "onnxruntime", "sounddevice", "soundfile", "soxr", "rtmidi", "pythonosc", "asyncio"},
+    ),
     ("training.__main__", {"torch", "lightning", "realtime"}),
     ("export.__main__", {"realtime"}),
 ]

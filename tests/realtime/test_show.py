@@ -153,6 +153,10 @@ def test_a_rack_that_is_saved_has_all_that_plays(engine: Engine, patch_folder: P
         ):  # fmt: skip
             core.request(address, arguments, Origin("osc", tell=stage.told.append))
         assert stage.ask("/rack/save", str(path)).state == "done"
+        assert stage.show.scenes.names == ("verse",)
+        assert stage.show.scenes.saved
+        assert stage.ask("/scene/save", "later").state == "done"
+        assert not stage.show.scenes.saved
         until(lambda: len([o for o in stage.told if o.path.endswith("/load")]) == 2)
         assert {o.state for o in stage.told} == {"done"}
         snapshot = engine.snapshot()

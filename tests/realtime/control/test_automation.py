@@ -223,9 +223,12 @@ def test_what_is_recorded_plays_the_same_again(desk, tmp_path):
 def test_nothing_is_overwritten_and_nothing_recorded_leaves_no_file(desk, tmp_path):
     (tmp_path / "take.toml").write_text("mine")
     desk.ask("/automation/record", "take")
+    assert (desk.player.recorder.name, desk.player.recorder.points) == ("take 2.toml", 0)
     desk.ask("/deck/1/pan", 0.1)
     desk.advance(0.1)
+    assert desk.player.recorder.points > 0
     assert desk.ask("/automation/stop")[0].values == (str(tmp_path / "take 2.toml"),)
+    assert desk.player.recorder.name == ""
     assert (tmp_path / "take.toml").read_text() == "mine"
     desk.ask("/automation/record", "still")
     desk.advance(1.0)

@@ -69,6 +69,35 @@ def test_no_more_scenes_than_there_may_be(desk):
     assert desk.ask("/scene/save", "7")[0].state == "done"
 
 
+def test_knows_whether_a_file_has_them(desk):
+    assert desk.store.saved, "without a scene there is nothing to lose"
+    for ask in (("save", "a"), ("save", "a"), ("rename", "a", "b"), ("delete", "b")):
+        desk.store.kept(desk.store.edition)
+        assert desk.store.saved
+        desk.ask(f"/scene/{ask[0]}", *ask[1:])
+        assert not desk.store.saved
+    before = desk.store.edition
+    desk.ask("/scene/save", "a")
+    desk.store.kept(before)
+    assert not desk.store.saved, "what was stored while the file was written is not in it"
+    desk.store.take([desk.store.find("a")])
+    assert desk.store.saved, "those of a rack are in its file"
+
+
+def test_the_last_scene_keeps_its_mark_under_another_name_and_loses_it_when_it_goes(desk):
+    desk.ask("/scene/save", "a")
+    desk.ask("/scene/save", "b")
+    assert desk.store.last == ""
+    desk.ask("/scene/recall", "a")
+    assert desk.store.last == "a"
+    desk.ask("/scene/rename", "a", "first")
+    assert desk.store.last == "first"
+    desk.ask("/scene/delete", "b")
+    assert desk.store.last == "first"
+    desk.ask("/scene/delete", "first")
+    assert desk.store.last == ""
+
+
 # --- recall ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +355,21 @@ def test_a_morph_begins_on_the_bar(desk):
     assert desk.read("/deck/1/pan") == -1.0
     desk.advance(0.55)
     assert desk.read("/deck/1/pan") == pytest.approx(0.0, abs=0.1)
+
+
+def test_says_what_waits_and_how_far_a_morph_is(desk):
+    def told():
+        return desk.mover.waiting, desk.mover.goal, round(desk.mover.share, 2), desk.store.last
+
+    put(desk, deck__1__pan=1.0, transport__run=1)
+    desk.advance(0.5)
+    assert told() == ("", "", -1.0, "")
+    morph(desk, 2.0, deck__1__pan=-1.0)
+    assert told() == ("goal", "", -1.0, "")
+    desk.advance(2.5)
+    assert told() == ("", "goal", 0.5, "goal")
+    desk.advance(1.1)
+    assert told() == ("", "", -1.0, "goal")
 
 
 def test_a_panic_stops_it_where_it_is(desk):

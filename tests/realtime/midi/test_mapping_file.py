@@ -6,6 +6,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.control.address import Argument
 from realtime.errors import UsageError
 from realtime.midi.choices import ACTIONS
 from realtime.midi.mapping import Binding, Mapping, row_of
@@ -94,6 +95,17 @@ def test_a_mapping_that_is_missing_a_folder_or_too_big(tmp_path: Path) -> None:
     (tmp_path / "big.toml").write_bytes(b"#" * (MAX_MAPPING_BYTES + 1))
     with pytest.raises(MappingError, match="too big"):
         read_mapping(tmp_path / "big.toml")
+
+
+def test_says_in_words_what_a_binding_does() -> None:
+    gain = Argument("gain", "f", -60.0, 12.0, "dB")
+    knob = parse_source("cc 70")
+    assert Binding(knob, "/master/gain").way(gain) == "follow -60 to 12 dB"
+    assert Binding(knob, "/master/gain").way() == "follow", "asleep: nobody knows its range"
+    assert Binding(knob, "/master/gain", minimum=-20.0, invert=True).way(gain) == "follow 12 to -20 dB"
+    assert Binding(knob, "/master/gain", curve="exponential", takeover="scale").way(gain) == "follow -60 to 12 dB, exponential, scale"
+    assert Binding(knob, "/master/gain", mode="twos_complement").way(gain) == "follow -60 to 12 dB, twos complement by 1.0%"
+    assert Binding(parse_source("note 36"), "/scene/recall", "trigger", arguments=("verse",)).way() == "trigger, verse"
 
 
 EXAMPLE = """

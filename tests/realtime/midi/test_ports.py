@@ -62,6 +62,7 @@ def test_ports_and_their_events(stand: Stand) -> None:
     assert isinstance(event, ControlEvent)
     assert (event.source.port, event.value, event.ns) == ("knobs", 1.0, 7)
     assert (dict(stand.ports.ports), stand.ports.backend, stand.plugged) == ({"knobs": True}, "jack", ["knobs"])
+    assert stand.ports.messages == 1
 
 
 def test_quiet_releases_what_waits(stand: Stand) -> None:

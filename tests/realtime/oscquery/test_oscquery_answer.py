@@ -35,10 +35,12 @@ def test_the_whole_tree() -> None:
     assert set(root["CONTENTS"]) == {
         "master",
         "deck",
+        "audition",
         "scene",
         "automation",
         "record",
         "rack",
+        "corpus",
         "transport",
         "midi",
         "panic",

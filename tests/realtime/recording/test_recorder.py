@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,9 +234,36 @@ def test_says_where_it_is(recorder: Recorder, stage: Stage) -> None:
     assert now.size_bytes > 8 * 10_000
     assert now.waiting_s == 0.0
     assert now.preroll_s == 16_000 / RATE_HZ
+    assert (now.last, now.last_s) == ("", 0.0)
     recorder.stop()
     now = recorder.snapshot()
     assert (now.recording, now.path, now.seconds) == (False, "", 0.0)
+    assert (now.last, now.last_s) == (str(path), 1.5)
+    saved = recorder.preroll("late.wav")
+    assert recorder.snapshot().last == str(saved.paths[0])
+
+
+def test_says_for_how_long_the_disk_has_room(stage: Stage, log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free_bytes = 8 * RATE_HZ * 3_600
+    asked: list[Path] = []
+
+    def usage(folder: Path) -> SimpleNamespace:
+        asked.append(folder)
+        if not folder.is_dir():
+            raise FileNotFoundError(folder)
+        return SimpleNamespace(free=free_bytes)
+
+    monkeypatch.setattr("realtime.recording.take.shutil.disk_usage", usage)
+    recorder = Recorder(stage.block, DECKS, log, tmp_path / "not" / "yet", stems=True)
+    assert recorder.snapshot().room_s == -1.0
+    recorder.start()
+    end = time.monotonic() + LIMIT_S
+    while (room_s := recorder.snapshot().room_s) < 0.0:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    recorder.close()
+    assert asked[:3] == [tmp_path / "not" / "yet", tmp_path / "not", tmp_path]
+    assert room_s == 3_600 / (1 + DECKS), "a stem of every deck takes as much as the master"
 
 
 def test_taps_that_were_not_read_in_time_leave_a_silence_of_that_length(recorder: Recorder, stage: Stage, log: EventLog) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
-from numba.core.runtime import _nrt_python, rtsys
+from numba.core.runtime import rtsys
 
 from realtime.voices import unit_blocks, unit_dials, unit_scan, unit_search, unit_vector
 from realtime.voices.unit_search import EXACT_LIMIT, MAXIMUM_FOUND, QueryShapeError, UnitSearch, UnitTableError
@@ -519,16 +519,12 @@ def test_the_kernel_allocates_nothing(monkeypatch, lists):
     search = listed(monkeypatch, table) if lists else plain(table)
     arguments = (np.ones(42, np.float32), 100, search._blocks, search._dials, search._work, np.zeros(8, np.int64), np.zeros(8))
     assert search_many(1, *arguments) == 8
-    _nrt_python.memsys_enable_stats()
-    try:
-        allocations = []
-        for times in (1, 100):
-            before = rtsys.get_allocation_stats()
-            search_many(times, *arguments)
-            after = rtsys.get_allocation_stats()
-            allocations.append((after.alloc - before.alloc, after.mi_alloc - before.mi_alloc))
-    finally:
-        _nrt_python.memsys_disable_stats()
+    allocations = []
+    for times in (1, 100):
+        before = rtsys.get_allocation_stats()
+        search_many(times, *arguments)
+        after = rtsys.get_allocation_stats()
+        allocations.append((after.alloc - before.alloc, after.mi_alloc - before.mi_alloc))
     # What Numba allocates to take the arrays in, once per call from Python, and nothing per search.
     assert allocations[0] == allocations[1]
 
