@@ -8,7 +8,6 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -19,6 +18,7 @@ import numpy as np
 
 from patches.errors import PatchError
 from patches.reader import read_manifest
+from realtime import terminal_signals
 from realtime.controls import FREEZE_LEVEL
 from realtime.corpora import read_options
 from realtime.errors import StageError
@@ -53,8 +53,8 @@ def run(block_name: str, pipe: Connection) -> None:
     pipe : Connection
         Commands in, events out, each one JSON object as bytes.
     """
-    # Ctrl-C goes to the whole group of the terminal: only the host decides when a deck ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Only the host decides when a deck ends.
+    terminal_signals.ignore()
     block = SharedBlock.attach(block_name)
     deck = DeckProcess(block, pipe)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -52,6 +52,13 @@ def _device_line(device: DeviceInfo) -> str:
 
 def doctor_lines() -> Iterator[str]:
     """The whole report, line by line; what needs doing begins with ``->``."""
+    yield from machine_lines()
+    yield from _port_lines()
+    yield from _patch_lines()
+
+
+def machine_lines() -> Iterator[str]:
+    """What can be said while a stage plays: nothing is measured, and its port is not taken for another program's."""
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     yield f"machine     {platform.machine()}, {os.cpu_count()} cores, {system}"
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
@@ -59,9 +66,8 @@ def doctor_lines() -> Iterator[str]:
     yield from _audio_lines()
     yield from _priority_lines()
     yield from _provider_lines()
-    yield from _reach_lines()
+    yield from _midi_lines()
     yield from _governor_lines()
-    yield from _patch_lines()
 
 
 def _runtime_versions() -> Iterator[str]:
@@ -106,8 +112,8 @@ def _provider_lines() -> Iterator[str]:
     yield f"providers   {', '.join(onnxruntime.get_available_providers())} (decks use the CPU)"
 
 
-def _reach_lines() -> Iterator[str]:
-    """Whether controllers and other programs can reach the stage."""
+def _port_lines() -> Iterator[str]:
+    """Whether other programs can reach the stage."""
     from realtime.osc.server import HOST, PORT
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -117,6 +123,10 @@ def _reach_lines() -> Iterator[str]:
         except OSError:
             yield f"OSC         {HOST}:{PORT} is taken by another program"
             yield "-> end it, or start with another port: --osc-port 9010"
+
+
+def _midi_lines() -> Iterator[str]:
+    """Whether controllers can."""
     try:
         compiled = importlib.metadata.version("python-rtmidi")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""One stage at a time: two would fight for the sound device and for the machine. It knows a lock file."""
+"""One stage at a time: two would fight for the sound device and for the machine. It knows a lock file and the folder it is in."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,13 @@ FOLDER_VARIABLE = "STARLING_RUNTIME"
 """Another folder for the lock, for tests and for who knowingly plays on two devices."""
 
 
-def _folder() -> Path:
+def stage_folder() -> Path:
+    """Where the stage of this user keeps its lock, its log and the way to its control socket.
+
+    Raises
+    ------
+    LockFolderError — there is no such folder and none can be made.
+    """
     given = os.environ.get(FOLDER_VARIABLE)
     folder = Path(given) if given else user_state_path("starling")
     try:
@@ -37,9 +43,9 @@ class Instance:
     """
 
     def __init__(self) -> None:
-        folder = _folder()
-        self._owner = folder / "stage.pid"
-        self._lock = FileLock(folder / "stage.lock")
+        self.folder = stage_folder()
+        self._owner = self.folder / "stage.pid"
+        self._lock = FileLock(self.folder / "stage.lock")
 
     def __enter__(self) -> "Instance":
         try:
@@ -49,7 +55,7 @@ class Instance:
             raise AlreadyRunningError(
                 "Starling is already playing on this machine",
                 got=f"process {owner}",
-                hint="stop it with Ctrl-C there; --render works beside it",
+                hint="python -m realtime attach shows its screen; stop it there; --render works beside it",
             ) from None
         except OSError as error:
             raise LockFolderError(f"{self._lock.lock_file}: cannot be written", got=error.strerror or str(error)) from None

@@ -22,7 +22,9 @@ LIVE_ONLY = (
 
 _EPILOG = """\
 commands instead of a patch:
+  attach    a screen for the stage that plays, on this terminal; closing it leaves the sound on
   doctor    devices, PortAudio, priorities, providers, step time of each patch, what to install
+  machine   the same without the patches: it measures nothing, also while a stage plays
   devices   the output and input devices
 
 decks are numbered from 1 in the order of the patches; --set reaches the controls of a patch (python -m patches show SLUG) and of
@@ -57,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
         help="set a control, also by its address: /deck/1/pan=-1; may be given again",
     )
     made.add_argument("--seed", type=int, metavar="N", help="repeat a performance; default: another one each time, and it is shown")
-    made.add_argument("--headless", action="store_true", help="no status line; messages only")
+    made.add_argument("--headless", action="store_true", help="neither screen nor status line; messages only")
+    made.add_argument("--no-screen", action="store_true", help="a status line instead of the screen")
     made.add_argument("--sample-rate", type=int, metavar="HZ", help="the device's rate (patches are resampled to it)")
     made.add_argument("--block-frames", type=int, metavar="N", help="frames the device asks for at once")
     made.add_argument("--seconds", type=float, metavar="S", help="how long; without --render, play this long and end")

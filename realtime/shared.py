@@ -14,6 +14,7 @@ from realtime.errors import EngineError
 from realtime.kernels import layout as at
 from realtime.kernels.ring import fill, open_ring
 from realtime.kernels.views import Floats, Words
+from realtime.terminal_signals import held
 
 PATCH_FADE_S = 0.12
 """Cross-fade of a patch change: long enough to be a blend, short enough to be on time."""
@@ -44,7 +45,9 @@ class SharedBlock:
     @classmethod
     def create(cls, sample_rate_hz: int) -> "SharedBlock":
         """Memory other processes can attach to, ready to mix silence. The caller closes it."""
-        memory = _Memory(create=True, size=at.BLOCK_BYTES)
+        # The first block starts the process that cleans up after a crash: it must outlive the terminal.
+        with held():
+            memory = _Memory(create=True, size=at.BLOCK_BYTES)
         descriptor = getattr(memory, "_fd", -1)
         if hasattr(os, "posix_fallocate") and descriptor >= 0:
             # Pages that are promised and not there end the process when they are first touched; better an error now.

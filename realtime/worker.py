@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from realtime import deck_process
+from realtime.terminal_signals import held
 
 ACCEPT_LIMIT_S = 1.0
 """A spare that does not answer the order to load within this time hangs."""
@@ -53,14 +54,8 @@ class Worker:
         self.pipe, theirs = context.Pipe()
         # Daemonic: ended with the host whatever happens to it.
         self._process = context.Process(target=deck_process.run, args=(block_name, theirs), daemon=True, name="starling-deck")
-        # Ctrl-C goes to the whole group of the terminal. The mask is inherited, so it is already blocked while Python starts there.
-        signals = {signal.SIGINT} if hasattr(signal, "pthread_sigmask") else set()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals) if signals else None
-        try:
+        with held():
             self._process.start()
-        finally:
-            if before is not None:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.state = State.STARTING
         self.since_s = time.monotonic()
