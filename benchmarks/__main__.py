@@ -15,6 +15,7 @@ BENCHMARKS = {
     "latency": "benchmarks.latency",
     "osc": "benchmarks.osc",
     "query": "benchmarks.query",
+    "screen": "benchmarks.screen",
     "sequencer": "benchmarks.sequencer",
     "stage": "benchmarks.stage",
     "start": "benchmarks.start",

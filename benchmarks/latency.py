@@ -125,7 +125,7 @@ def run(arguments: list[str]) -> Outcome:
     results: dict[str, Value] = {"events": options.events, "rate_hz": RATE_HZ, "block_frames": options.block_frames}
     underruns = 0
     device = "null" if options.device == "null" else None
-    server = contextlib.nullcontext() if device else JackServer("starling-latency", RATE_HZ, options.block_frames)
+    server = contextlib.nullcontext() if device else JackServer(f"starling-latency-{os.getpid()}", RATE_HZ, options.block_frames)
     with server:
         for patch in options.patch:
             measured = _measure(patch, _turns(patch, options.control), device, options)

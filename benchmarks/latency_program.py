@@ -73,7 +73,7 @@ class Program:
         self._reading.start()
         try:
             self._until(lambda: self.osc_port > 0, "to open its OSC port")
-            self.block = _look(self._process.pid)
+            self.block = look_into(self._process.pid)
         except BaseException:
             self._end()
             raise
@@ -128,7 +128,7 @@ class Program:
         self._process.stdout.close()
 
 
-def _look(pid: int) -> SharedBlock:
+def look_into(pid: int) -> SharedBlock:
     """The block of a stage, for reading only."""
     maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
     for path in sorted({found[1] for line in maps.splitlines() if (found := _BLOCK.search(line))}):

@@ -1,4 +1,4 @@
-"""Write the tables of docs/osc.md and docs/midi.md from the tables in the code: python scripts/pages.py. `--check` only looks."""
+"""Write the tables of the pages (docs, README) from the tables in the code: python scripts/pages.py. `--check` only looks."""
 
 import re
 import sys
@@ -16,15 +16,19 @@ from realtime.midi.mapping_pages import (
 )
 from realtime.midi.message import midi_table_markdown
 from realtime.oscquery.attributes import attribute_table_markdown
+from realtime.screen.key_table import keys_markdown, short_keys_markdown
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "osc.md": {
+    "README.md": {
+        "keys": short_keys_markdown,
+    },
+    "docs/osc.md": {
         "addresses": addresses_markdown,
         "connection": own_addresses_markdown,
         "oscquery": attribute_table_markdown,
     },
-    "midi.md": {
+    "docs/midi.md": {
         "messages": midi_table_markdown,
         "sources": source_table_markdown,
         "actions": action_table_markdown,
@@ -32,6 +36,9 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "learn": learn_table_markdown,
         "ready": mapping_table_markdown,
         "fields": field_table_markdown,
+    },
+    "docs/playing.md": {
+        "keys": keys_markdown,
     },
 }
 _PART = re.compile(r"<!-- table: (\w+) -->\n.*?<!-- end -->", re.S)
@@ -47,7 +54,7 @@ def main() -> int:
     """Write the pages, or with `--check` say which are not up to date."""
     old = []
     for page in TABLES:
-        path = DOCS / page
+        path = ROOT / page
         text = path.read_text(encoding="utf-8")
         if (new := filled(page, text)) != text:
             old.append(page)

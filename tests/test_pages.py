@@ -1,4 +1,4 @@
-"""docs/osc.md and docs/midi.md say what there is: every address and message, and nothing exists that they do not list."""
+"""The pages say what there is: every address, message and key, and nothing exists that they do not list."""
 
 import re
 import threading
@@ -14,10 +14,10 @@ from realtime.midi.source_pattern import KINDS
 from realtime.osc.table import own_addresses
 from realtime.show import Show
 from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings
-from scripts.pages import DOCS, TABLES, filled
+from scripts.pages import ROOT, TABLES, filled
 
-OSC = (DOCS / "osc.md").read_text(encoding="utf-8")
-MIDI = (DOCS / "midi.md").read_text(encoding="utf-8")
+OSC = (ROOT / "docs/osc.md").read_text(encoding="utf-8")
+MIDI = (ROOT / "docs/midi.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(name="show", scope="module")
@@ -37,7 +37,7 @@ def _show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
 
 @pytest.mark.parametrize("page", TABLES)
 def test_a_page_is_what_the_tables_say(page: str) -> None:
-    text = (DOCS / page).read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     assert set(re.findall(r"<!-- table: (\w+) -->", text)) == set(TABLES[page])
     assert filled(page, text) == text, "run python scripts/pages.py"
 
