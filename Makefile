@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+MARKS  ?= not device and not real_audio and not slow and not gpu and not network
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: setup play test check check-static bench clean
@@ -24,8 +25,14 @@ play: $(VENV)/stage.done
 	@sh scripts/portaudio.sh
 	@$(BIN)/python -m realtime $(ARGS)
 
+# What only computes, a file on each of two cores; then what plays or counts time, alone. With ARGS: one pytest, of what they say.
 test: $(VENV)/studio.done
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKS)) and not live" $(REPORT)
+	$(BIN)/python -m pytest -m "($(MARKS)) and live" $(REPORT)
+endif
 
 check-static: $(VENV)/studio.done
 	$(BIN)/ruff format --check .

@@ -1,14 +1,66 @@
-"""What every test gets: a kernel cache, a folder with a small patch, and none of the user's own settings."""
+"""What every test gets: a kernel cache, a folder with a small patch, and none of the user's own settings; and which ones run alone."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from realtime.compiled import use_kernel_cache
+from realtime.compiled import use_kernel_cache, use_one_thread
 
 use_kernel_cache()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several of these share the cores already.
+    use_one_thread()
 os.environ["NUMBA_NRT_STATS"] = "1"  # lets a test prove that a kernel allocates nothing
+
+HERE = Path(__file__).parent
+LIVE = (
+    "attach",
+    "integration",
+    "realtime/midi/test_ports.py",
+    "realtime/osc/test_osc_server.py",
+    "realtime/oscquery",
+    "realtime/recording",
+    "realtime/test_audition.py",
+    "realtime/test_deck_process.py",
+    "realtime/test_device.py",
+    "realtime/test_dispatch.py",
+    "realtime/test_engine.py",
+    "realtime/test_engine_overlap.py",
+    "realtime/test_performance.py",
+    "realtime/test_show.py",
+    "realtime/test_step_times.py",
+    "realtime/test_terminal.py",
+    "realtime/test_tokens_live.py",
+    "screen/test_cpu.py",
+    "screen/test_memory.py",
+    "test_pages.py",
+)
+"""Folders and files whose tests play, or count time or memory: they have the machine to themselves."""
+TOGETHER = ("integration/test_unagan.py", "integration/test_violin.py")
+"""In those folders, what only computes."""
+
+
+def is_live(path: Path) -> bool:
+    """Whether the tests of a file run alone."""
+    places = {path.relative_to(HERE).as_posix(), *(folder.as_posix() for folder in path.relative_to(HERE).parents)}
+    return bool(places.intersection(LIVE)) and not places.intersection(TOGETHER)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only one of the parts is asked for, as by `make test`, files of the other are not even loaded."""
+    for end, unwanted in ((" and live", False), (" and not live", True)):
+        if config.option.markexpr.endswith(end) and collection_path.is_file() and is_live(collection_path) == unwanted:
+            return True
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what must run alone; before pytest looks at the marks."""
+    for item in items:
+        if is_live(item.path):
+            item.add_marker("live")
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
     """
 
     CSS_PATH = Path(__file__).with_name("starling.tcss")
+    TITLE = "Starling"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - a class variable to Textual, not to its annotation

@@ -7,6 +7,8 @@ import time
 
 from realtime.osc.packet import encode
 
+AGAIN, AGAIN_S = 20, 0.1
+
 
 def flood(port: int, rate_hz: float, seconds: float, last: dict[str, float]) -> int:
     """Send; return how many packets that were."""
@@ -22,9 +24,13 @@ def flood(port: int, rate_hz: float, seconds: float, last: dict[str, float]) -> 
                 sender.send(heads[sent % len(heads)] + values[sent % len(values)])
                 sent += 1
             time.sleep(0.0002)
-        for head, value in zip(heads, last.values(), strict=True):
-            sender.send(head + struct.pack(">f", value))
-    return sent + len(heads)
+        # While the reader still has a full buffer before it the system drops what comes, these too; nobody can have what it drops.
+        for _ in range(AGAIN):
+            for head, value in zip(heads, last.values(), strict=True):
+                sender.send(head + struct.pack(">f", value))
+            sent += len(heads)
+            time.sleep(AGAIN_S)
+    return sent
 
 
 if __name__ == "__main__":

@@ -83,6 +83,8 @@ def hear(seconds: float, kept: Path, block_frames: int | None, *, loop: bool) ->
                 connect("jack_disconnect", "PortAudio:out_0", "PortAudio:in_0")
             if guarded_s >= 0 and not guarded and opened_s < 0:
                 opened_s = now_s
+                # What is heard once it is open again, and no more.
+                seconds = min(seconds, now_s + 1.0)
             time.sleep(0.02)
         after = engine.snapshot()
     np.save(kept, np.concatenate(heard))

@@ -57,7 +57,13 @@ class Program:
         ports = [word for name in ("--osc-port", "--oscquery-port") if name not in arguments for word in (name, "0")]
         command = [sys.executable, "-m", "realtime", *arguments, *ports, "--headless"]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | (environment or {}), cwd=ROOT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environment or {}),
+            cwd=ROOT,
+            start_new_session=True,
         )
         self.out: list[str] = []
         self.said: list[str] = []

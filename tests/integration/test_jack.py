@@ -2,32 +2,25 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.integration.jack_server import ROOT, server, wait_for
+from tests.integration.show_program import Program, until
+
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("patch_folder")]
-ROOT = Path(__file__).parents[2]
-SERVER = "starling-test"
+RATE_HZ = 48_000
 
 
 @pytest.fixture(name="jack", scope="module")
 def _jack() -> Iterator[dict[str, str]]:
     """Environment of a JACK server of the test's own at 48 kHz, 128 frames."""
-    assert shutil.which("jackd"), "jackd2 is not installed: .ci/run installs it"
-    command = ["jackd", "-n", SERVER, "--no-realtime", "-d", "dummy", "-r", "48000", "-p", "128"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(2.0)
-    assert server.poll() is None
-    yield {"JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1"}
-    server.terminate()
-    server.wait()
+    with server(128, RATE_HZ, "starling-test") as environment:
+        yield environment
 
 
 def run(jack: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +29,7 @@ def run(jack: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def test_plays_two_decks_at_the_servers_rate(jack: dict[str, str]) -> None:
-    done = run(jack, "tiny", "wide", "--seconds", "8", "--seed", "2")
+    done = run(jack, "tiny", "wide", "--seconds", "5", "--seed", "2")
     assert done.returncode == 0, done.stderr
     assert "JACK Audio Connection Kit" in done.stdout
     assert "at 48000 Hz" in done.stdout
@@ -44,8 +37,8 @@ def test_plays_two_decks_at_the_servers_rate(jack: dict[str, str]) -> None:
 
 
 def test_textures_beside_field_without_a_drop_out(jack: dict[str, str]) -> None:
-    """A minute here; docs/log.md has five. A lead of 1536 frames is 32 ms at this rate."""
-    done = run(jack, "textures", "field", "--lead-frames", "1536", "--seconds", "60", "--seed", "2", "--headless")
+    """Half a minute here, and in test_show_under_load more under load; docs/log.md has five minutes. 1536 frames are 32 ms at this rate."""
+    done = run(jack, "textures", "field", "--lead-frames", "1536", "--seconds", "30", "--seed", "2", "--headless")
     assert done.returncode == 0, done.stderr
     assert ": 0 underruns" in done.stdout
 
@@ -81,17 +74,15 @@ def test_an_unknown_device_is_named_with_those_there_are(jack: dict[str, str]) -
 
 
 def test_a_device_by_name_and_ctrl_c(jack: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "realtime", "tiny", "--device", "system", "--headless"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | jack, start_new_session=True
-    )
-    time.sleep(4.0)
-    os.killpg(process.pid, signal.SIGINT)
-    out, error = process.communicate(timeout=20)
-    assert process.returncode == 0, error
+    with Program("tiny", "--device", "system", environment=jack) as program:
+        program.wait_until_it_plays(1)
+        # As a terminal says it: to every process of it.
+        os.killpg(program.pid, signal.SIGINT)
+        assert program.ended() == 0, program.text
+    assert "playing on system" in program.text
+    assert ": 0 underruns" in program.text
     # It says where it can be reached, and ends without a complaint.
-    assert {line.partition(" on ")[0] for line in error.splitlines()} <= {"OSC", "Starling is here"}, error
-    assert "0 underruns" in out
+    assert [line for line in program.said if not line.startswith(("OSC on ", "Starling is here"))] == []
 
 
 def test_without_any_device_the_show_goes_on_with_null() -> None:
@@ -103,28 +94,29 @@ def test_without_any_device_the_show_goes_on_with_null() -> None:
 
 
 def test_a_server_that_dies_does_not_end_the_show() -> None:
-    command = ["jackd", "-n", "starling-dies", "--no-realtime", "-d", "dummy", "-r", "48000", "-p", "128"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(2.0)
-    environment = os.environ | {"JACK_DEFAULT_SERVER": "starling-dies", "JACK_NO_START_SERVER": "1"}
-    play = [sys.executable, "-m", "realtime", "tiny", "--input", "default", "--seconds", "6", "--headless"]
-    process = subprocess.Popen(play, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    time.sleep(4.0)
-    server.kill()
-    server.wait()
+    name = "starling-dies"
+    command = ["jackd", "-n", name, "--no-realtime", "-d", "dummy", "-r", str(RATE_HZ), "-p", "128"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        out, error = process.communicate(timeout=60)
+        environment = wait_for(process, name)
+        with Program("tiny", "--input", "default", "--no-midi", environment=environment) as program:
+            program.wait_until_it_plays(1)
+            assert "playing on system" in program.text
+            process.kill()
+            process.wait()
+            until(lambda: "stopped; playing to null and hearing silence" in program.text)
+            frames = int(program.ask("/status", reply="/status.reply")[8])
+            until(lambda: int(program.ask("/status", reply="/status.reply")[8]) > frames + RATE_HZ)
+            assert program.state(1)[1] == "playing"
+            assert "played " in program.played()
     finally:
         process.kill()
-    assert process.returncode == 0, error
-    assert "playing on system" in out
-    assert "stopped; playing to null and hearing silence" in error
-    assert "played 6." in out
+        process.wait()
 
 
 def test_the_stage_benchmark_has_no_underrun_under_load() -> None:
     """Two decks, three host threads spinning in Python; the full minute of it is `make bench`."""
-    command = [sys.executable, "-m", "benchmarks", "stage", "--patch", "tiny", "--seconds", "15", "--baseline-seconds", "10"]
+    command = [sys.executable, "-m", "benchmarks", "stage", "--patch", "tiny", "--seconds", "12", "--baseline-seconds", "6"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout.splitlines()[-1])["results"]

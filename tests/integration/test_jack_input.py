@@ -29,10 +29,11 @@ def common_run(sent: np.ndarray, heard: np.ndarray) -> int:
 @pytest.mark.parametrize(("server_frames", "block_frames"), [(64, None), (128, 100), (1_024, None), (256, 1_024)])
 def test_what_another_client_plays_is_what_a_reader_gets(tmp_path: Path, server_frames: int, block_frames: int | None) -> None:
     with server(server_frames, RATE_HZ) as jack:
-        hearing = begin(jack, MODULE, "hear", str(tmp_path / "heard.npy"), *(["--block-frames", str(block_frames)] if block_frames else []))
+        frames = ["--block-frames", str(block_frames)] if block_frames else []
+        hearing = begin(jack, MODULE, "hear", str(tmp_path / "heard.npy"), *frames)
         assert hearing.stdout is not None
         assert hearing.stdout.readline() == "ready\n"
-        sending = begin(jack, MODULE, "send", str(tmp_path / "sent.npy"), "--seconds", "9")
+        sending = begin(jack, MODULE, "send", str(tmp_path / "sent.npy"), "--seconds", "7")
         heard, sent = result(hearing), result(sending)
     left, right = np.load(tmp_path / "sent.npy").T
     # A sample is sent as float32 and mixed to mono by an exact half: any change on the way shows.

@@ -14,6 +14,7 @@ import pytest
 
 from patches.library import SEARCH_VARIABLE, available
 from realtime.instance import FOLDER_VARIABLE
+from tests.integration.jack_server import wait_for
 from tests.integration.midi_knobs import CLIENT, PORT, Knobs
 from tests.integration.played_show import Osc, Program, played, take, until
 from tests.mosaic_patch import make_mosaic
@@ -70,10 +71,8 @@ def server(name: str, sync: bool) -> Iterator[tuple[subprocess.Popen[bytes], dic
         str(BLOCK_FRAMES),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(1.5)
-    assert process.poll() is None
     try:
-        yield process, {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+        yield process, wait_for(process, name)
     finally:
         # Asked, not killed: a killed server leaves its place in the list of servers taken, and there are eight.
         process.terminate()

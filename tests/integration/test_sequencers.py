@@ -4,12 +4,8 @@ They are trained so shortly that a machine without an accelerator does it in a m
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,6 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from scipy import fft
 
 from patches.reader import read_manifest
 from realtime import commands as do
@@ -30,16 +25,14 @@ from realtime.setup import DeckSetup, Setup
 from realtime.snapshot import DeckSnapshot
 from realtime.tap import Tap
 from realtime.voices.voice import CorpusChoice, UnitEvent, VoiceOptions, make_voice
+from tests.integration.places import Places
+from tests.integration.sequencer_patches import MODELS, SOUNDS, run
 from tests.integration.test_violin import correlation
 from training.one_librosa import librosa
 
 pytestmark = pytest.mark.real_audio
 
-ROOT = Path(__file__).parents[2]
-SOUNDS = ROOT.parent / "shared" / "data" / "unagan"
 SEED_CLIP = SOUNDS / "violin" / "3.mp3"
-MODELS = ("LSTM", "LSTMEncoderDecoderModel", "TransformerEncoderOnlyModel", "TransformerModel")
-SHORT = ("--hidden_size", "64", "--num_layers", "1", "--updates", "60", "--validation_interval", "30")
 RATE_HZ, HOP_FRAMES, WINDOW_FRAMES = 44_100, 1_024, 2_048
 FADE_FRAMES = 512
 NOTE_FRAMES = 22 * HOP_FRAMES
@@ -54,29 +47,9 @@ LEAD_FRAMES = 16_384
 Sound = NDArray[Any]
 
 
-def run(*arguments: str) -> str:
-    # Two run at a time, each on one thread.
-    own = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, env=own)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def train_and_export(folder: Path, model: str) -> None:
-    run("training", "sequencer", "--audio", str(SOUNDS), "--out", str(folder / model), "--selected_model", model, *SHORT)
-    run("export", str(folder / model), "--slug", model.lower(), "--out", str(folder / "patches"))
-
-
 @pytest.fixture(name="folder", scope="module")
-def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run folders of all models, their patches, and a corpus of the violins alone."""
-    folder = tmp_path_factory.mktemp("sequencers")
-    with ThreadPoolExecutor(2) as pool:
-        made = [pool.submit(train_and_export, folder, model) for model in MODELS]
-        made.append(pool.submit(run, "training", "corpus", "--audio", str(SOUNDS / "violin"), "--out", str(folder / "violins")))
-        for one in made:
-            one.result()
-    return folder
+def _folder(sequencers: Path) -> Path:
+    return sequencers
 
 
 @pytest.fixture(name="model", scope="module", params=MODELS)
@@ -301,30 +274,23 @@ def _stage() -> Iterator[Stage]:
 
 
 @cache
-def violins() -> tuple[Sound, Sound, int]:
-    """Spectrum of all violins one after the other, the energy of every piece of a hop's length in them, and the length of the transform."""
+def violins() -> Places:
+    """Every place of every violin."""
     sound = np.concatenate([source(f"violin/{path.name}") for path in sorted((SOUNDS / "violin").glob("*.mp3"))])
-    size = fft.next_fast_len(len(sound) + HOP_FRAMES, real=True)
-    running = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64))])
-    return fft.rfft(sound, size), np.sqrt(np.maximum(running[HOP_FRAMES:] - running[:-HOP_FRAMES], 1e-9)), size
+    return Places(sound, HOP_FRAMES)
 
 
 def share_of_violins(sound: Sound) -> float:
     """Share of some pieces of a hop's length that are a place of the violins' files."""
-    spectrum, energy, size = violins()
-    likes = []
-    for start in np.linspace(0, len(sound) - HOP_FRAMES, PIECES).astype(int):
-        piece = sound[start : start + HOP_FRAMES]
-        found = fft.irfft(spectrum * np.conj(fft.rfft(piece, size)), size)[: len(energy)]
-        likes.append(float((found / energy).max()) / (float(np.linalg.norm(piece)) + 1e-9))
-    return float(np.mean(np.array(likes) > 0.95))
+    starts = np.linspace(0, len(sound) - HOP_FRAMES, PIECES).astype(int)
+    return float(np.mean([violins().likeness(sound[start : start + HOP_FRAMES]) > 0.95 for start in starts]))
 
 
 def test_it_plays_live_and_goes_on_with_another_corpus(folder: Path, patch: Path, stage: Stage) -> None:
     stage.engine.send(do.Load(0, str(patch), controls=(("label_violin", 0.0), ("density", 2.0))))
     stage.until(lambda deck: deck.state == "playing" and deck.fill_frames > LEAD_FRAMES // 2)
     began = stage.deck
-    first = stage.listen(3.0)
+    first = stage.listen(2.0)
     assert stage.deck.underruns == began.underruns
     assert level_db(first) > -60.0
     assert max(stage.deck.rms_db) > -60.0
@@ -335,7 +301,7 @@ def test_it_plays_live_and_goes_on_with_another_corpus(folder: Path, patch: Path
     between = stage.until(lambda deck: deck.corpora == (violins_only.path,) and deck.state == "playing")
     assert np.abs(between[: len(between) // 441 * 441]).reshape(-1, 441).max(axis=1).min() > 0.0
     stage.listen(0.5)
-    second = stage.listen(3.0)
+    second = stage.listen(2.0)
     ended = stage.deck
     assert level_db(second) > -60.0
     assert share_of_violins(second) > 0.5

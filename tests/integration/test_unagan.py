@@ -1,6 +1,7 @@
 """A folder of real audio becomes an instrument of tokens by the four commands, plays, and is judged honestly."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,17 +53,25 @@ def test_the_patch_plays(made: Path) -> None:
 
 def test_its_report_says_how_bad_it_is(made: Path) -> None:
     report = made / "report"
+    # Half of the sounds are enough to be far from, and take half as long to describe.
+    half = made / "half"
+    for kind in ("piano", "singing", "violin"):
+        (half / kind).mkdir(parents=True)
+        for clip in sorted((SOUNDS / kind).glob("*.mp3"))[:5]:
+            shutil.copy(clip, half / kind)
     run(
         "training",
         "evaluate",
         str(made / "patches" / "trio"),
         "--data",
-        str(SOUNDS),
+        str(half),
         "--report",
         str(report),
         "--quick",
         "--drift-minutes",
         "0",
+        "--seconds",
+        "3",
     )
     scores = json.loads((report / "scores.json").read_text())
     assert scores["class_accuracy"] < 1.0 or scores["frechet_ratio"] > 2.0

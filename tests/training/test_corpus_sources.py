@@ -141,6 +141,16 @@ def test_the_command_makes_a_corpus(folder, tmp_path, monkeypatch):
     assert code == 0
     assert said[-1].startswith(f"{tmp_path / 'c'}: ")
     assert (tmp_path / "c" / "corpus.json").is_file()
+    assert not [line for line in said if line.startswith("progress")]
+
+
+def test_progress_is_told_sound_by_sound(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code, said = run(tmp_path, "--audio", folder / "a", folder / "b", "--out", tmp_path / "c", "--workers", "1", "--progress")
+    assert code == 0
+    told = [line for line in said if line.startswith("progress")]
+    assert told == [f"progress {done} of {len(told)}" for done in range(1, len(told) + 1)]
+    assert len(told) > 1
 
 
 @pytest.mark.parametrize(
