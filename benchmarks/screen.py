@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import re
 import socket
 import sys
@@ -37,9 +36,11 @@ START_S = 120.0
 STOP_S = 30.0
 KEY_LIMIT_S = 3.0
 KEY_EVERY_S = 0.5
-SIZES = ((80, 24), (120, 40), (200, 60), (100, 30), (160, 50))
+NARROW, WIDE = (80, 24), (200, 60)
+DRAG_STEPS = 20
+"""Sizes on the way from the narrowest to the widest, as a hand drags the corner of a window."""
 FLOODED = ("/deck/1/class/rain", "/deck/1/class/wind", "/deck/1/param/strength", "/deck/2/param/brightness", "/deck/2/pan")
-GAIN = re.compile(r"(-?\d+\.\d) dB")
+GAIN = re.compile(r"([+-]\d+\.\d) dB")
 
 
 def run(arguments: list[str]) -> Outcome:
@@ -60,6 +61,7 @@ def run(arguments: list[str]) -> Outcome:
             *(sys.executable, "-m", "realtime", *options.patch, "--seed", "1", "--no-midi", "--record-folder", str(folder)),
             *("--osc-port", "0", "--oscquery-port", "0", "--sample-rate", str(RATE_HZ), "--block-frames", str(BLOCK_FRAMES)),
             *(["--device", options.device] if options.device else []),
+            *(["--lead-frames", str(options.lead_frames)] if options.lead_frames else []),
         ]
         window = opened.enter_context(TmuxWindow(command, environment, 200, 60))
         return _measure(window, folder, options)
@@ -70,6 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--patch", nargs="+", default=["textures", "field"])
     parser.add_argument("--device", choices=("null",), help="without JACK")
+    parser.add_argument("--lead-frames", type=int, default=0, help="0: chosen by the program")
     parser.add_argument("--no-resize", action="store_true")
     parser.add_argument("--no-flood", action="store_true")
     parser.add_argument("--no-scope", action="store_true")
@@ -88,13 +91,12 @@ def _measure(window: TmuxWindow, folder: Path, options: argparse.Namespace) -> O
 
 
 def _work(window: TmuxWindow, stage: psutil.Process, options: argparse.Namespace) -> Outcome:
-    screen = next(child for child in stage.children() if "attach" in child.cmdline())
+    screen = next(child for child in stage.children() if "attach" in " ".join(child.cmdline()))
     block = look_into(stage.pid)
     port = _osc_port(stage)
     ready_s = time.monotonic() - stage.create_time() + time.time() - time.monotonic()
     if not options.no_scope:
         window.call("send-keys w")
-    window.call("send-keys 1 Home")
     time.sleep(2.0)
     busy = _Busy(window, port, resize=not options.no_resize, flood=not options.no_flood)
     before, began_s = _cpu_s(screen), time.monotonic()
@@ -104,7 +106,7 @@ def _work(window: TmuxWindow, stage: psutil.Process, options: argparse.Namespace
     taken_ms: list[float] = []
     with busy:
         while time.monotonic() - began_s < options.seconds:
-            taken_ms.append(1000.0 * _key(window, busy.lock, "Right" if len(taken_ms) % 2 == 0 else "Left"))
+            taken_ms.append(1000.0 * _key(window, busy.lock, "-" if len(taken_ms) % 2 == 0 else "+"))
             time.sleep(KEY_EVERY_S)
     passed_s = time.monotonic() - began_s
     cpu = 100.0 * (_cpu_s(screen) - before) / passed_s
@@ -157,9 +159,10 @@ class _Busy:
             thread.join()
 
     def _resize(self) -> None:
-        chosen = random.Random(1)
-        while not self._stop.wait(0.1):
-            columns, rows = chosen.choice(SIZES)
+        began_s = time.monotonic()
+        while not self._stop.wait(max(0.0, began_s + 0.1 * (self.resizes + 1) - time.monotonic())):
+            place = abs(self.resizes % (2 * DRAG_STEPS) - DRAG_STEPS) / DRAG_STEPS
+            columns, rows = (round(low + place * (high - low)) for low, high in zip(NARROW, WIDE, strict=True))
             with self.lock:
                 self._window.call(f"resize-window -x {columns} -y {rows}")
             self.resizes += 1
@@ -177,9 +180,12 @@ class _Busy:
 
 
 def _key(window: TmuxWindow, lock: threading.Lock, key: str) -> float:
-    """Seconds until the selected gain shows another value."""
+    """Seconds until the master's gain is another one."""
+    before = ""
+    while not before:
+        with lock:
+            before = _gain(window.text)
     with lock:
-        before = _gain(window.text)
         began_s = time.monotonic()
         window.call(f"send-keys {key}")
     while True:
@@ -194,12 +200,9 @@ def _key(window: TmuxWindow, lock: threading.Lock, key: str) -> float:
 
 
 def _gain(text: str) -> str:
-    """The selected row's value: what stands behind the mark."""
-    for line in text.splitlines():
-        for part in line.split("›")[1:]:
-            if "Gain" in part and (found := GAIN.search(part)):
-                return found[1]
-    return ""
+    """The master's gain, which the strip shows at every size; empty while it is being drawn."""
+    found = GAIN.search("\n".join(text.splitlines()[:2]))
+    return found[1] if found else ""
 
 
 def _until(window: TmuxWindow, is_so: object, what: str) -> None:

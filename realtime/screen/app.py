@@ -9,6 +9,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input
 
 from realtime.screen.actions import BY_ID, Where
@@ -27,6 +28,8 @@ from realtime.screen.strip import MasterStrip
 from realtime.screen.themes import THEMES
 
 LOOK_S: Final = 0.05
+RESIZE_S: Final = 0.5
+"""While a window is dragged the screen is laid out anew no more often: that takes as long as ten keys. The first new size counts at once."""
 WIDE: Final = 120
 """Columns from which an open panel stands beside the decks; below, it covers them."""
 SAID_AGAIN_S: Final = 2.0
@@ -71,6 +74,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         self._commands = Commands(self)
         self._said: dict[str, float] = {}
         self._quitting = False
+        self._resizing: Timer | None = None
+        self._size_to_come: events.Resize | None = None
         self.history = History()
         """Counters of the last minute, also from before the doctor was asked."""
         for theme in THEMES:
@@ -109,7 +114,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         if self.decks.display:
             self.decks.show(view)
         panel = self.panel
-        if panel is not None:
+        # A moving picture is worth least, and costs most, while its place is about to change.
+        if panel is not None and not (panel.MOVES and self._size_to_come is not None):
             panel.show(view)
 
     # Panels.
@@ -200,7 +206,9 @@ class StarlingScreen(App[str], inherit_bindings=False):
         self.select(event.deck, event.path)
 
     async def on_event(self, event: events.Event) -> None:
-        """Panic works also while something is asked, unless its key is text there."""
+        """Panic works also while something is asked, unless its key is text there. Of many new sizes the last one counts."""
+        if isinstance(event, events.Resize) and not self._takes_size(event):
+            return
         if isinstance(event, events.Key) and self.screen.is_modal and self._is_panic(event):
             self.perform("stage.panic")
         else:
@@ -209,6 +217,19 @@ class StarlingScreen(App[str], inherit_bindings=False):
     def _is_panic(self, event: events.Key) -> bool:
         is_text = event.is_printable and isinstance(self.screen.focused, Input)
         return not is_text and event.key in self.keymap.keys_of("stage.panic")
+
+    def _takes_size(self, event: events.Resize) -> bool:
+        """Whether a new size counts at once; otherwise the last of those that come together does."""
+        if self._resizing is not None:
+            self._size_to_come = event
+            return False
+        self._resizing = self.set_timer(RESIZE_S, self._settle)
+        return True
+
+    def _settle(self) -> None:
+        event, self._size_to_come, self._resizing = self._size_to_come, None, None
+        if event is not None:
+            self.post_message(events.Resize(event.size, event.virtual_size, event.container_size, event.pixel_size))
 
     # What the parts of the screen need of it.
 

@@ -31,7 +31,6 @@ class BrowserPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "browser"
-    TITLE: ClassVar[str] = "Patches"
     HEAD: ClassVar[int] = 4
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("browser")]
 

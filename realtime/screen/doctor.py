@@ -35,7 +35,6 @@ class DoctorPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "doctor"
-    TITLE: ClassVar[str] = "Doctor"
     HEAD: ClassVar[int] = 0
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("doctor")]
 

@@ -34,7 +34,6 @@ class LogPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "log"
-    TITLE: ClassVar[str] = "Log"
     HEAD: ClassVar[int] = 2
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
 

@@ -52,7 +52,6 @@ class MappingPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "mapping"
-    TITLE: ClassVar[str] = "Mapping"
     HEAD: ClassVar[int] = 4
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("mapping")]
 

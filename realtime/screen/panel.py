@@ -34,7 +34,8 @@ class Panel(Vertical):
     """
 
     NAME: ClassVar[Where] = ""
-    TITLE: ClassVar[str] = ""
+    MOVES: ClassVar[bool] = False
+    """It is another picture at every look."""
 
     @property
     def session(self) -> Session:

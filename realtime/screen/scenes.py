@@ -51,7 +51,6 @@ class ScenesPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "scenes"
-    TITLE: ClassVar[str] = "Scenes"
     HEAD: ClassVar[int] = 3
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("scenes")]
 

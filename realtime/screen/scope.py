@@ -30,7 +30,7 @@ class ScopePanel(Panel, can_focus=True):
     """
 
     NAME: ClassVar[Where] = "scope"
-    TITLE: ClassVar[str] = "Scope"
+    MOVES: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("scope")]
     DEFAULT_CSS = """
     ScopePanel #scope-state { height: 1; width: 1fr; }

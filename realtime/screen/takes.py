@@ -33,7 +33,6 @@ class TakesPanel(ListPanel):
     """
 
     NAME: ClassVar[Where] = "takes"
-    TITLE: ClassVar[str] = "Takes"
     HEAD: ClassVar[int] = 0
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("takes")]
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 
+SOON_S = 0.01
+
+
 @pytest.fixture(autouse=True)
 def _this_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
@@ -14,6 +17,8 @@ def _this_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    # New sizes count soon, so that a test need not wait for them.
+    monkeypatch.setattr("realtime.screen.app.RESIZE_S", SOON_S)
     yield
     monkeypatch.undo()
     time.tzset()

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.widgets import Input, Label
 
 from realtime.attach.view import PatchView, StageView
@@ -88,11 +90,11 @@ async def test_a_panel_stands_beside_the_decks_where_there_is_room() -> None:
         assert app.panel.region.width >= 56
         assert app.decks.region.right == app.query_one("#panels").region.x
         await pilot.resize_terminal(WIDE - 1, 40)
-        await pilot.pause()
+        await pilot.pause(0.1)
         assert not app.decks.display
         assert app.panel.region.width == WIDE - 1
         await pilot.resize_terminal(200, 60)
-        await pilot.pause()
+        await pilot.pause(0.1)
         assert app.decks.display
         assert app.query_one("#panels").region.width == 90
         # The key leads back into a panel that has lost the focus, and closes one that has it.
@@ -115,9 +117,28 @@ async def test_any_size_while_it_runs(key: str) -> None:
             await pilot.press(key)
         for size in ((200, 60), (120, 40), (119, 39), (20, 6), (1, 1), (99, 24), (100, 24), (80, 24), (300, 90)):
             await pilot.resize_terminal(*size)
-            await pilot.pause()
-            assert app.size == size
+            for _ in range(100):
+                await pilot.pause(0.02)
+                if app.screen.size == size:
+                    break
+            assert app.screen.size == size
             app.look()
+
+
+@played
+async def test_many_sizes_come_together_and_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.screen.app.RESIZE_S", 0.3)
+    app = StarlingScreen(NotedLink(VIEW))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.4)
+        laid_out = []
+        layout = app.screen._screen_resized
+        app.screen._screen_resized = lambda size: (laid_out.append(tuple(size)), layout(size))[1]  # type: ignore[method-assign]
+        for columns in range(81, 101):
+            app.post_message(events.Resize(Size(columns, 24), Size(columns, 24)))
+        await pilot.pause(0.5)
+        assert (laid_out[0], laid_out[-1]) == ((81, 24), (100, 24))
+        assert len(laid_out) <= 3
 
 
 @played
