@@ -34,6 +34,8 @@ _FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)
 def main(target: Path) -> int:
     """Start a stage, play a little, draw."""
     with tempfile.TemporaryDirectory() as folder:
+        # All colours, whatever terminal this is run from.
+        os.environ |= {"COLORTERM": "truecolor", "TERM": "xterm-256color"}
         environment = os.environ | {FOLDER_VARIABLE: folder, "STARLING_KEYMAP": f"{folder}/none.toml"}
         os.environ.update(environment)
         command = [sys.executable, "-m", "realtime", "textures", "field", "--headless", "--device", "null", "--seed", "7"]

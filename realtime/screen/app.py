@@ -9,7 +9,6 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input
 
 from realtime.screen.actions import BY_ID, Where
@@ -29,7 +28,7 @@ from realtime.screen.themes import THEMES
 
 LOOK_S: Final = 0.05
 RESIZE_S: Final = 0.5
-"""While a window is dragged the screen is laid out anew no more often: that takes as long as ten keys. The first new size counts at once."""
+"""While a window is dragged the screen is laid out anew no more often: that takes as long as ten keys. The first size counts at once."""
 WIDE: Final = 120
 """Columns from which an open panel stands beside the decks; below, it covers them."""
 SAID_AGAIN_S: Final = 2.0
@@ -74,8 +73,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         self._commands = Commands(self)
         self._said: dict[str, float] = {}
         self._quitting = False
-        self._resizing: Timer | None = None
         self._size_to_come: events.Resize | None = None
+        self._laid_out_s = -RESIZE_S
         self.history = History()
         """Counters of the last minute, also from before the doctor was asked."""
         for theme in THEMES:
@@ -108,6 +107,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
         if self.link.gone:
             self.exit("" if self._quitting else self.link.gone, return_code=0 if self._quitting else 1)
             return
+        self._settle()
         view = self.session.view
         self.history.note(view, time.monotonic())
         self._strip.show(view)
@@ -220,15 +220,17 @@ class StarlingScreen(App[str], inherit_bindings=False):
 
     def _takes_size(self, event: events.Resize) -> bool:
         """Whether a new size counts at once; otherwise the last of those that come together does."""
-        if self._resizing is not None:
+        now = time.monotonic()
+        if now - self._laid_out_s < RESIZE_S:
             self._size_to_come = event
             return False
-        self._resizing = self.set_timer(RESIZE_S, self._settle)
+        self._laid_out_s, self._size_to_come = now, None
         return True
 
     def _settle(self) -> None:
-        event, self._size_to_come, self._resizing = self._size_to_come, None, None
-        if event is not None:
+        """Take the size that has waited long enough."""
+        event = self._size_to_come
+        if event is not None and time.monotonic() - self._laid_out_s >= RESIZE_S:
             self.post_message(events.Resize(event.size, event.virtual_size, event.container_size, event.pixel_size))
 
     # What the parts of the screen need of it.

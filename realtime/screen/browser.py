@@ -106,6 +106,8 @@ class BrowserPanel(ListPanel):
     def _head(self) -> Line:
         keys, count = self.stage_app.keys_shown, len(self._library or ())
         number = f" {count} patch{'' if count == 1 else 'es'}" if not self._search else f" {len(self._found)} of {count} patches"
+        if self._library is None:
+            number = " …"
         search = Piece(
             f"{keys('browser.search')} {self._search or 'search'}",
             "accent" if self._search else "dim",

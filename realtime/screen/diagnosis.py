@@ -45,7 +45,7 @@ def _calm(view: StageView) -> Finding:
         return Finding(Gravity.FINE, "Nothing is wrong", text, Remedy("open the patches", action="panel.browser"))
     drops = sum(deck.underruns for deck in view.decks if deck.patch)
     plays = "1 deck plays" if playing == 1 else f"{playing} decks play"
-    text = f"{plays}. Drop-outs in the last minute: 0, since the patches were loaded: {drops}."
+    text = f"{plays}. Drop-outs in the last minute: 0, since the start: {drops}."
     return Finding(Gravity.FINE, "Nothing is wrong", text)
 
 

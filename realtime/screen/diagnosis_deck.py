@@ -45,7 +45,7 @@ def _life(view: StageView, deck: DeckView, history: History) -> Iterator[Finding
         )
     elif restarts or deck.restarts:
         yield Finding(
-            Gravity.HINT, f"{name} has crashed and plays again", sentence(f"{_times(deck.restarts)} since it was loaded; the log says why")
+            Gravity.HINT, f"{name} has crashed and plays again", sentence(f"{_times(deck.restarts)} since the start; the log says why")
         )
 
 
@@ -61,7 +61,7 @@ def _drop_outs(view: StageView, deck: DeckView, history: History) -> Iterator[Fi
             text += " Raise its lead: more sound is kept ready, and it answers that much later."
         yield Finding(Gravity.BAD, f"Pops and crackles on deck {deck.number}", text, longer if deck.step_share < FULL_SHARE else None)
     elif deck.underruns:
-        text = sentence(f"{_times(deck.underruns)} since it was loaded, none in the last minute")
+        text = sentence(f"{_times(deck.underruns)} since the start, none in the last minute")
         yield Finding(Gravity.HINT, f"{name} has dropped out before", text)
 
 

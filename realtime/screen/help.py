@@ -63,7 +63,7 @@ class Help(ModalScreen[None]):
             page.border_title = "Keys"
             page.border_subtitle = "↑ ↓ scroll, Esc closes"
             yield Static(help_table(self._place, self._keymap))
-            yield Label(f'Keys of your own: {self._keymap.path or keymap_path()}, as "deck.mute" = "x"', markup=False)
+            yield Label(f'Keys of your own: {self._keymap.path or keymap_path()}, as "deck.mute" = "z"', markup=False)
             for problem in self._keymap.problems:
                 yield Label(problem, markup=False)
 

@@ -2,8 +2,8 @@
 
 ::
 
-    "deck.mute" = "x"
-    "stage.panic" = ["p", "space"]
+    "deck.mute" = "z"
+    "stage.panic" = ["p", "j"]
 """
 
 import os
@@ -72,7 +72,7 @@ def read_keymap(path: Path) -> Keymap:
     try:
         lines = tomllib.loads(raw.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        problem = KeymapError(f"{path}: no TOML", got=str(error), hint='a line is "deck.mute" = "x"')
+        problem = KeymapError(f"{path}: no TOML", got=str(error), hint='a line is "deck.mute" = "z"')
         return Keymap(problems=(str(problem),), path=path)
     return make_keymap(lines, path)
 

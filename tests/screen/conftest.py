@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-
 SOON_S = 0.01
 
 
