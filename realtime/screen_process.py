@@ -20,7 +20,11 @@ ASK_WAIT_S: Final = 5.0
 """A screen that was told that the stage ends says so and puts its terminal right."""
 END_WAIT_S: Final = 1.0
 WAY_BACK: Final = f"Enter opens a screen here, `{ATTACH}` anywhere else; Ctrl-C ends the stage"
-_CODE: Final = "import sys; sys.path.insert(0, {root!r}); from realtime.__main__ import main; sys.exit(main(['attach']))"
+_CODE: Final = (
+    "import signal, sys; hasattr(signal, 'SIGTSTP') and signal.signal(signal.SIGTSTP, signal.SIG_IGN); "
+    "sys.path.insert(0, {root!r}); from realtime.__main__ import main; sys.exit(main(['attach']))"
+)
+"""Until the terminal is raw a Ctrl-Z would stop it, and with it the terminal."""
 
 
 class ScreenProcess:

@@ -46,18 +46,18 @@ class StageWatch:
     def look(self, snapshot: Snapshot, passed_s: float) -> None:
         """Say what is new, `passed_s` after the last time."""
         console = self._console
-        self.say_log()
         if self._engine.notice != self._notice:
             self._notice = self._engine.notice
-            console.say(self._notice, error=True)
+            self._log.say("device", self._notice)
         for deck in snapshot.decks:
             if deck.error != self._errors.get(deck.number, ""):
                 self._errors[deck.number] = deck.error
-                console.say(f"deck {deck.number + 1}: {deck.error or 'plays again'}")
+                self._log.say(f"deck {deck.number + 1}", f"deck {deck.number + 1}: {deck.error or 'plays again'}")
             if deck.note != self._notes.get(deck.number, ""):
                 self._notes[deck.number] = deck.note
                 if deck.note:
-                    console.say(f"deck {deck.number + 1}: {deck.note}")
+                    self._log.say(f"deck {deck.number + 1}", f"deck {deck.number + 1}: {deck.note}")
+        self.say_log()
         if console.live:
             console.status(status_line(snapshot, console.columns))
         self._status_s += passed_s

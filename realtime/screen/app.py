@@ -144,6 +144,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
             panel.display = False
             self._switcher.mount(panel)
         self._switcher.current = panel.id
+        # Until they can take keys, nobody does: what is meant for the panel must not turn a control of a deck.
+        self.screen.set_focus(None)
         # Its parts are there only after it was mounted, and by then another may be open.
         panel.call_after_refresh(self._enter_panel, panel)
         self.query_one("#stage").add_class("-panel")

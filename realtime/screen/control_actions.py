@@ -140,7 +140,8 @@ class ControlActions:
     def _learned(self, told: Told) -> None:
         if told.state == "answer" and len(told.values) > 1:
             taken = ", ".join(map(str, told.values[3:]))
-            self._session.say(f"{told.values[1]} drives {told.values[0]}" + (f"; taken away: {taken}" if taken else ""))
+            picks = "; where its badge has an arrow, turn it that way until it picks the value up"
+            self._session.say(f"{told.values[1]} drives {told.values[0]}" + (f"; taken away: {taken}" if taken else picks))
         elif told.state == "done":
             self._session.say("turn a knob now")
 

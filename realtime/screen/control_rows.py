@@ -36,11 +36,6 @@ class Measures:
     value: int
     badge: int
 
-    @property
-    def bar_at(self) -> int:
-        """Where the bar begins."""
-        return 1 + self.name + 1
-
 
 class ControlRows:
     """The controls of one deck in a given room.

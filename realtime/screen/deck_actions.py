@@ -69,8 +69,10 @@ class DeckActions:
         self._session.say(f"deck {self._session.deck}: seed {seed}")
 
     def do_deck_unload(self) -> None:
-        """Empty the deck."""
-        self._session.ask(self._path("unload"))
+        """Empty the deck; ask before, since nothing brings back what it played."""
+        path = self._path("unload")
+        if self._session.deck_view.patch:
+            self._app.confirm(f"Fade out deck {self._session.deck} and empty it?", lambda: self._session.ask(path))
 
     def do_deck_next_patch(self) -> None:
         """Load the next patch by name."""

@@ -108,7 +108,8 @@ def _device(view: StageView, history: History) -> Iterator[Finding]:
             f"The device itself dropped out {xruns} times in the last minute. Close other programs; if it goes on, {larger}. JACK and "
             "PipeWire have their own setting for it.",
         )
-    if view.callback_share > BUSY_SHARE:
+    # The longest callback since the start: one of an hour ago is no matter now.
+    if view.callback_share > BUSY_SHARE and history.grown(view, lambda seen: round(1000 * seen.callback_share)):
         text = f"It needs up to {100 * view.callback_share:.0f} % of a block's time. Empty a deck, or {larger}."
         yield Finding(Gravity.CARE, "The mixer is near its limit", text)
     if view.audio_priority.startswith("normal") and view.device.partition(" ")[0] != NULL_DEVICE:

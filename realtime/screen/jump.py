@@ -91,19 +91,22 @@ class Jump(ModalScreen[None]):
             for label, name in zip(self.query(Label), self._targets, strict=True):
                 label.display = name.startswith(typed)
         else:
-            self.dismiss(None)
+            self.action_leave()
 
     def on_click(self, event: events.Click) -> None:
         """A click leaves: the mouse needs no letters."""
         event.stop()
-        self.dismiss(None)
+        self.action_leave()
 
     def action_leave(self) -> None:
         """Go nowhere."""
-        self.dismiss(None)
+        # Keys that come together are all this screen's, also those after the one that it left by.
+        if self.is_current:
+            self.dismiss(None)
 
     def _go(self, target: Target) -> None:
         # What is gone to takes the focus: it must be the app's screen that has it by then.
         app = cast("StarlingScreen", self.app)
-        self.dismiss(None)
-        app.call_later(target.go)
+        if self.is_current:
+            self.dismiss(None)
+            app.call_later(target.go)

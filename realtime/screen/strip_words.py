@@ -22,7 +22,7 @@ class Lights:
     """Counts whose growth is shown as a light."""
 
     def __init__(self) -> None:
-        self.osc, self.midi, self.limited, self.xruns = Growth(), Growth(), Growth(), Growth()
+        self.osc, self.midi, self.limited, self.xruns, self.callback = Growth(), Growth(), Growth(), Growth(), Growth()
 
 
 def performer_words(view: StageView, lights: Lights, now_s: float, gain_db: float | None) -> tuple[Word, ...]:
@@ -51,6 +51,7 @@ def performer_words(view: StageView, lights: Lights, now_s: float, gain_db: floa
 
 def machine_words(view: StageView, lights: Lights, cpu: CpuMeter, now_s: float) -> tuple[Word, ...]:
     """The second row: OSC and MIDI, device, processor time, drop-outs."""
+    tight = lights.callback.fresh(round(view.callback_share * 1000.0), now_s) and view.callback_share >= 0.7
     words = [
         _light("OSC", bool(view.osc.port), lights.osc.fresh(view.osc.packets, now_s, LIGHT_S)),
         _light("MIDI", bool(view.midi.ports), lights.midi.fresh(view.midi.messages, now_s, LIGHT_S)),
@@ -65,7 +66,7 @@ def machine_words(view: StageView, lights: Lights, cpu: CpuMeter, now_s: float) 
             "dim",
             3,
         ),
-        Word((f"audio {view.callback_share * 100.0:.0f} %", ""), "meter-mid" if view.callback_share >= 0.7 else "dim", 1),
+        Word((f"audio {view.callback_share * 100.0:.0f} %", ""), "meter-mid" if tight else "dim", 1),
     ]
     if view.device_xruns:
         fresh = lights.xruns.fresh(view.device_xruns, now_s)

@@ -141,7 +141,7 @@ CASES: dict[str, list[Case]] = {
     "deck.freeze": [Case([("/deck/1/freeze", (1.0,))]), Case([("/deck/2/freeze", (0.0,))], deck=2)],
     "deck.reset": [Case([("/deck/2/reset", ())], deck=2)],
     "deck.new_seed": [Case(sees=lambda app, link: link.asked[-1][0] == "/deck/1/seed" and 0 <= link.asked[-1][1][0] < 2**31)],
-    "deck.unload": [Case([("/deck/1/unload", ())])],
+    "deck.unload": [Case([("/deck/1/unload", ())], then=("y",)), Case([], then=("n",))],
     "deck.next_patch": [Case([("/deck/1/patch/next", ())])],
     "deck.previous_patch": [Case([("/deck/1/patch/previous", ())])],
     "deck.longer_lead": [

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[StageView, StageView | None, Gravity, str, Remedy | None]
         Remedy("gain of deck 1 to -12 dB", "/deck/1/gain", (-12.0,)),
     ),
     "xruns": (replace(WELL, device_xruns=4), WELL, Gravity.BAD, "dropped out 4 times.*--block-frames 256", None),
-    "mixer": (replace(WELL, callback_share=0.8), None, Gravity.CARE, "80 %.*--block-frames 256", None),
+    "mixer": (replace(WELL, callback_share=0.8), WELL, Gravity.CARE, "80 %.*--block-frames 256", None),
     "no priority": (replace(WELL, audio_priority="normal (no right to real-time)"), None, Gravity.HINT, "real-time", MACHINE),
     "feedback": (
         replace(WELL, input_guarded=True),
@@ -239,3 +239,10 @@ def test_sentences_begin_like_sentences_and_end() -> None:
             assert finding.text[0] == finding.text[0].upper()
             assert finding.text.endswith(".")
             assert ".." not in finding.text
+
+
+def test_a_long_callback_of_before_is_no_finding() -> None:
+    history = History()
+    view = replace(WELL, callback_share=5.5)
+    history.note(view, 0.0)
+    assert all("mixer" not in finding.title for finding in diagnose(view, history))

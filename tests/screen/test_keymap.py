@@ -1,10 +1,16 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from realtime.screen import help as help_module
+from realtime.screen import keymap as keymap_module
 from realtime.screen.actions import ACTIONS, BY_ID
 from realtime.screen.key_table import FIRST_KEYS, GROUPS, key_name, key_rows, keys_markdown, short_keys_markdown
 from realtime.screen.keymap import KEYMAP_VARIABLE, MOST_BYTES, Keymap, keymap_path, places_meet, read_keymap
+
+PLAYING = Path(__file__).parents[2] / "docs/playing.md"
+HELP = Path(help_module.__file__)
 
 
 def read(folder: Path, text: str) -> Keymap:
@@ -143,3 +149,10 @@ def test_rows_of_actions_that_differ_by_a_number() -> None:
 def test_the_first_keys_have_a_line_each() -> None:
     assert short_keys_markdown().count("\n") == len(FIRST_KEYS) + 2
     assert "| q, Ctrl+C, Ctrl+Q | end: asks once while sound plays, then fades |" in short_keys_markdown()
+
+
+@pytest.mark.parametrize("text", [keymap_module.__doc__ or "", PLAYING.read_text(encoding="utf-8"), HELP.read_text(encoding="utf-8")])
+def test_lines_that_are_shown_as_examples_can_be_taken(tmp_path: Path, text: str) -> None:
+    lines = re.findall(r'"[a-z]+\.[a-z_]+" = (?:"[^"]+"|\[.*?\])', text)
+    assert lines
+    assert read(tmp_path, "\n".join(lines)).problems == ()
