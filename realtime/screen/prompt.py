@@ -33,6 +33,7 @@ class Prompt(ModalScreen[str | None]):
         border: round $primary; background: $surface;
     }}
     Prompt Input {{ background: $boost; }}
+    Prompt Label {{ width: 100%; }}
     Prompt #how {{ color: $text-muted; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
@@ -80,6 +81,7 @@ class Confirm(ModalScreen[bool]):
         width: {WIDTH}; max-width: 100%; height: auto; padding: 0 1;
         border: round $warning; background: $surface;
     }}
+    Confirm Label {{ width: 100%; }}
     Confirm #how {{ color: $text-muted; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -49,10 +49,11 @@ class StageActions:
             self._app.quit_stage()
             return
         what = "Sound is playing and a take is being recorded." if view.record.recording else "Sound is playing."
+        what += " End it?"
         if view.scenes.names and not view.scenes.saved:
-            what += f" Scenes are not saved; {self._app.keys_shown('stage.save_rack')} saves the rack."
+            what += f" Scenes are not saved: {self._app.keys_shown('stage.save_rack')} saves the rack."
         again = self._app.keymap.keys_of("stage.quit")
-        self._app.confirm(f"{what} End it?", self._app.quit_stage, again)
+        self._app.confirm(what, self._app.quit_stage, again)
 
     def do_stage_detach(self) -> None:
         """Close the screen."""
