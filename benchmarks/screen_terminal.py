@@ -28,8 +28,8 @@ class TmuxWindow:
             raise BenchmarkError("benchmark screen: tmux is not installed: apt-get install tmux")
         self._tmux = ["tmux", "-L", f"starling-bench-{os.getpid()}", "-f", "/dev/null"]
         exports = " ".join(f"{key}={shlex.quote(value)}" for key, value in environment.items())
-        self._line = f"env {exports} {shlex.join(command)}; exec sleep 1000"
-        self._size = ("-x", str(columns), "-y", str(rows))
+        self._line = f"env -u COLUMNS -u LINES {exports} {shlex.join(command)}; exec sleep 1000"
+        self._size = ["-x", str(columns), "-y", str(rows)]
 
     def __enter__(self) -> Self:
         subprocess.run([*self._tmux, "new-session", "-d", *self._size, "-c", str(ROOT), self._line], check=True)
@@ -38,6 +38,8 @@ class TmuxWindow:
             [*self._tmux, "-C", "attach", "-f", "no-output,ignore-size"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._answer()
+        # Its own size, whatever the connection thinks a terminal has.
+        self.call(" ".join(["resize-window", *self._size]))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
