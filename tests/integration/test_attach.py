@@ -257,8 +257,7 @@ def test_without_a_sound_device_the_screen_says_how_to_get_sound(stage: Terminal
     nowhere = TerminalStage(stage.folder, environment | {"STARLING_PATCHES": os.environ["STARLING_PATCHES"]})
     try:
         window = nowhere.start("low", "--lead-frames", "16384")
-        if nowhere.view.device != "null":
-            pytest.skip("this machine has a sound device")
+        assert nowhere.view.device == "null"
         assert "no sound device" in nowhere.view.notice
         window.wait_for("no sound device")
     finally:
