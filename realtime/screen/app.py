@@ -45,6 +45,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
     link : StageLink
     panels : list of Panel, optional
         Other panels than all there are, for a test: the first is opened.
+    clock : callable
+        Seconds, for what is shown for a while and what belongs together.
 
     Thread
     ------
@@ -58,13 +60,14 @@ class StarlingScreen(App[str], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - a class variable to Textual, not to its annotation
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("")]
 
-    def __init__(self, link: StageLink, panels: list[Panel] | None = None) -> None:
+    def __init__(self, link: StageLink, panels: list[Panel] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.link = link
-        self.session = Session(link, self._say, time.monotonic, self.call_later)
+        self.clock = clock
+        self.session = Session(link, self._say, clock, self.call_later)
         self.keymap: Keymap = read_keymap(keymap_path())
-        self.decks = DeckArea(id="decks")
-        self._strip = MasterStrip()
+        self.decks = DeckArea(id="decks", clock=clock)
+        self._strip = MasterStrip(clock=clock)
         self._switcher = ContentSwitcher(id="panels")
         self._panels: dict[str, Panel] = {panel.NAME: panel for panel in panels or ()}
         self._first: Where = panels[0].NAME if panels else ""
@@ -109,7 +112,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
             return
         self._settle()
         view = self.session.view
-        self.history.note(view, time.monotonic())
+        self.history.note(view, self.clock())
         self._strip.show(view)
         if self.decks.display:
             self.decks.show(view)
@@ -222,7 +225,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
 
     def _takes_size(self, event: events.Resize) -> bool:
         """Whether a new size counts at once; otherwise the last of those that come together does."""
-        now = time.monotonic()
+        now = self.clock()
         if now - self._laid_out_s < RESIZE_S:
             self._size_to_come = event
             return False
@@ -232,7 +235,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
     def _settle(self) -> None:
         """Take the size that has waited long enough."""
         event = self._size_to_come
-        if event is not None and time.monotonic() - self._laid_out_s >= RESIZE_S:
+        if event is not None and self.clock() - self._laid_out_s >= RESIZE_S:
             self.post_message(events.Resize(event.size, event.virtual_size, event.container_size, event.pixel_size))
 
     # What the parts of the screen need of it.
@@ -277,7 +280,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
         self._say("the sound fades", False)
 
     def _say(self, text: str, error: bool) -> None:
-        now = time.monotonic()
+        now = self.clock()
         if now - self._said.get(text, -SAID_AGAIN_S) < SAID_AGAIN_S:
             return
         self._said = {said: time_s for said, time_s in self._said.items() if now - time_s < SAID_AGAIN_S} | {text: now}

@@ -1,7 +1,6 @@
 """What a performer does to the selected deck. It knows the session, and where the decks are shown."""
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class DeckActions:
             self._app.select((self._session.deck - 1 + by) % count + 1)
 
     def _lead(self, factor: float) -> None:
-        path, number, now = self._path("lead"), self._session.deck, time.monotonic()
+        path, number, now = self._path("lead"), self._session.deck, self._app.clock()
         asked, asked_s = self._leads.get(number, (0, 0.0))
         before = asked if asked and now - asked_s < ANSWER_S else self._session.deck_view.lead_frames
         address = self._session.address(path)

@@ -1,6 +1,5 @@
 """The doctor: what is wrong and what helps, in plain words, and at a key. It finds nothing out itself."""
 
-import time
 from collections.abc import Hashable, Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar, Final
@@ -63,7 +62,7 @@ class DoctorPanel(ListPanel):
 
     def show(self, view: StageView) -> None:
         """Look for what is wrong once a second: it is read, not watched."""
-        now = time.monotonic()
+        now = self.stage_app.clock()
         if now - self._found_s >= EVERY_S:
             self._found_s = now
             self._found = diagnose(view, self.stage_app.history)

@@ -1,6 +1,5 @@
 """What a performer does to the whole: panic, quitting, recording, master gain, racks, undo. It knows session and app."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +36,7 @@ class StageActions:
 
     def do_stage_panic(self) -> None:
         """Silence everything, or open the sound again."""
-        now = time.monotonic()
+        now = self._app.clock()
         opens = self._session.view.panicked and now - self._panic_s >= AGAIN_S
         self._panic_s = now
         self._session.ask("/panic", 0 if opens else 1)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-SOON_S = 0.01
+from tests.screen.quiet import quiet
+
+NEVER_S = 3600.0
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +18,12 @@ def _this_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    # New sizes count soon, so that a test need not wait for them.
-    monkeypatch.setattr("realtime.screen.app.RESIZE_S", SOON_S)
+    # Every size counts at once, so that a test need not wait for it.
+    monkeypatch.setattr("realtime.screen.app.RESIZE_S", 0.0)
+    # The screen looks when it is told to, and waits for nothing but its own messages: what a test sees does not depend on the machine.
+    monkeypatch.setattr("realtime.screen.app.LOOK_S", NEVER_S)
+    for place in ("app", "pilot"):
+        monkeypatch.setattr(f"textual.{place}.wait_for_idle", quiet)
     yield
     monkeypatch.undo()
     time.tzset()

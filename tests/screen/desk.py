@@ -28,6 +28,16 @@ def played(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
+class HandClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @dataclass
 class Desk:
     """What a test does and looks at."""
@@ -35,6 +45,7 @@ class Desk:
     app: StarlingScreen
     pilot: Pilot[str]
     link: NotedLink
+    clock: HandClock
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -66,8 +77,9 @@ class Desk:
 
     async def settle(self) -> None:
         """Wait until everything that was begun is drawn."""
-        for _ in range(3):
-            await self.pilot.pause()
+        await self.pilot.pause()
+        self.app.look()
+        await self.pilot.pause()
 
     def rows(self) -> list[str]:
         """What the panel shows, row by row."""
@@ -94,9 +106,9 @@ class Desk:
 async def at_panel(name: Where, view: StageView, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Desk]:
     """A screen of this size with a panel open."""
     link = NotedLink(view)
-    app = StarlingScreen(link)
+    app = StarlingScreen(link, clock=(clock := HandClock()))
     async with app.run_test(size=size) as pilot:
-        desk = Desk(app, pilot, link)
+        desk = Desk(app, pilot, link, clock)
         show = app.notify
 
         def notify(message: str, **how: Any) -> None:

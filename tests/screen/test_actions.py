@@ -15,6 +15,7 @@ from realtime.screen.app import StarlingScreen
 from realtime.screen.help import Help
 from realtime.screen.jump import Jump
 from realtime.screen.prompt import Confirm, Prompt
+from tests.screen.desk import HandClock
 from tests.screen.link import NotedLink
 from tests.screen.views import library, stage_view
 
@@ -265,7 +266,7 @@ def run(case: Case, action_id: str) -> None:
     async def drive() -> None:
         link = NotedLink(case.view, library())
         link.answers.update(case.answers)
-        app = StarlingScreen(link)
+        app = StarlingScreen(link, clock=HandClock())
         app.session.deck = case.deck
         if case.deck == 1:
             app.session.selected[1] = case.control

@@ -15,7 +15,7 @@ from realtime.screen.app import StarlingScreen
 from realtime.screen.deck_area import DeckArea
 from realtime.screen.themes import CONTRAST
 from tests.screen.cells import place_of, rows_of, strips_of, style_at, style_of
-from tests.screen.desk import Desk, played
+from tests.screen.desk import Desk, HandClock, played
 from tests.screen.link import NotedLink
 from tests.screen.views import stage_view
 
@@ -27,9 +27,9 @@ SIZES = [(80, 24), (100, 30), (120, 40), (200, 60)]
 async def at_decks(view: StageView = VIEW, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Desk]:
     """A screen of this size with the decks only. It looks when it is told to."""
     link = NotedLink(view)
-    app = StarlingScreen(link)
+    app = StarlingScreen(link, clock=(clock := HandClock()))
     async with app.run_test(size=size) as pilot:
-        desk = Desk(app, pilot, link)
+        desk = Desk(app, pilot, link, clock)
         await desk.settle()
         yield desk
 
@@ -270,10 +270,10 @@ async def test_a_clip_is_forgotten_when_its_meter_is_clicked() -> None:
 async def test_a_drop_out_that_just_happened_is_an_alarm_and_an_old_one_is_not() -> None:
     async with at_decks() as desk:
         assert not style_of(desk.app, desk.app.decks, "underruns 3").reverse
-        desk.app.decks._clock = lambda: 1e6
+        desk.clock.now = 1e6
         await desk.show(deck(VIEW, 2, underruns=4))
         assert style_of(desk.app, desk.app.decks, "underruns 4").reverse
-        desk.app.decks._clock = lambda: 2e6
+        desk.clock.now = 2e6
         await look(desk)
         assert not style_of(desk.app, desk.app.decks, "underruns 4").reverse
 

@@ -30,7 +30,7 @@ def selected(desk: Desk) -> str:
 async def ill(desk: Desk) -> None:
     """Have something go wrong after the screen was opened, and the doctor look again."""
     assert isinstance(desk.panel, DoctorPanel)
-    desk.panel._found_s = -EVERY_S
+    desk.clock.now += EVERY_S
     await desk.show(ILL)
 
 
@@ -78,7 +78,7 @@ async def test_what_is_selected_stays_when_something_graver_comes():
         assert "disk is nearly full" in selected(desk)
         await desk.press("down", "up")
         desk.link.view = ILL
-        desk.panel._found_s = -EVERY_S
+        desk.clock.now += EVERY_S
         await desk.show(replace(ILL, record=replace(VIEW.record, room_s=60.0)))
         assert "disk is nearly full" in selected(desk)
         assert has(desk, "Silent by panic")

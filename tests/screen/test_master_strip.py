@@ -11,7 +11,7 @@ from realtime.attach.view import DeckView, RecordView, StageView
 from realtime.screen.app import StarlingScreen
 from realtime.screen.strip import MasterStrip
 from tests.screen.cells import place_of, rows_of, style_of
-from tests.screen.desk import Desk, played
+from tests.screen.desk import Desk, HandClock, played
 from tests.screen.link import NotedLink
 from tests.screen.views import stage_view
 
@@ -34,9 +34,9 @@ class Readings:
 @asynccontextmanager
 async def at_strip(view: StageView = VIEW, columns: int = 120) -> AsyncIterator[tuple[Desk, MasterStrip]]:
     link = NotedLink(view)
-    app = StarlingScreen(link)
+    app = StarlingScreen(link, clock=(clock := HandClock()))
     async with app.run_test(size=(columns, 30)) as pilot:
-        desk = Desk(app, pilot, link)
+        desk = Desk(app, pilot, link, clock)
         await desk.settle()
         yield desk, app.query_one(MasterStrip)
 
@@ -83,7 +83,7 @@ async def test_the_limiter_lights_while_it_works() -> None:
         assert " lim " in text(desk, strip)
         await desk.show(replace(VIEW, limited_frames=64))
         assert style_of(desk.app, strip, " LIM ").reverse
-        strip._clock = lambda: 1e9
+        desk.clock.now += 1.0
         await desk.show(replace(VIEW, limited_frames=64))
         assert "LIM" not in text(desk, strip)
 
@@ -98,7 +98,7 @@ async def test_a_light_is_on_while_its_count_grows(light: str, view: StageView) 
         assert f"{light} ○" in text(desk, strip)
         await desk.show(view)
         assert f"{light} ●" in text(desk, strip)
-        strip._clock = lambda: 1e9
+        desk.clock.now += 1.0
         await desk.show(view)
         assert f"{light} ○" in text(desk, strip)
 

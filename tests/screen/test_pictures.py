@@ -52,8 +52,9 @@ def picture(app: StarlingScreen) -> str:
 
 async def settle(pilot: Any) -> None:
     """Wait until everything that was begun is drawn."""
-    for _ in range(4):
-        await pilot.pause()
+    await pilot.pause()
+    pilot.app.look()
+    await pilot.pause()
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)

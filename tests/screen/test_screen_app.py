@@ -24,7 +24,7 @@ from realtime.screen.keymap import KEYMAP_VARIABLE
 from realtime.screen.link import Told
 from realtime.screen.panel import Panel, bindings
 from realtime.screen.prompt import Prompt
-from tests.screen.desk import played
+from tests.screen.desk import HandClock, played
 from tests.screen.link import NotedLink
 from tests.screen.views import library, stage_view
 
@@ -75,7 +75,8 @@ async def test_only_what_is_to_be_seen_is_shown() -> None:
         assert app.focused is app.decks
         assert probe.closings == 1
         before = probe.shown
-        await pilot.pause(0.2)
+        app.look()
+        await pilot.pause()
         assert probe.shown == before
 
 
@@ -116,11 +117,8 @@ async def test_any_size_while_it_runs(key: str) -> None:
         if key:
             await pilot.press(key)
         for size in ((200, 60), (120, 40), (119, 39), (20, 6), (1, 1), (99, 24), (100, 24), (80, 24), (300, 90)):
-            for _ in range(20):
-                await pilot.resize_terminal(*size)
-                await pilot.pause(0.1)
-                if app.screen.size == size:
-                    break
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
             assert app.screen.size == size
             app.look()
 
@@ -128,19 +126,23 @@ async def test_any_size_while_it_runs(key: str) -> None:
 @played
 async def test_many_sizes_come_together_and_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.screen.app.RESIZE_S", 0.3)
-    app = StarlingScreen(NotedLink(VIEW))
+    app = StarlingScreen(NotedLink(VIEW), clock=(clock := HandClock()))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.4)
-        laid_out: list[tuple[int, int]] = []
+        clock.now += 1.0
+        laid_out: list[int] = []
         layout = app.screen._screen_resized
-        app.screen._screen_resized = lambda size: (laid_out.append(tuple(size)), layout(size))[1]  # type: ignore[method-assign]
+        app.screen._screen_resized = lambda size: (laid_out.append(size.width), layout(size))[1]  # type: ignore[method-assign]
         for columns in range(81, 101):
             app.post_message(events.Resize(Size(columns, 24), Size(columns, 24)))
-            await pilot.pause(0.03)
-        await pilot.pause(0.5)
-        # Textual lays out each of them; here the first counts, then one in each RESIZE_S, then the last.
-        assert laid_out[-1] == (100, 24)
-        assert 2 <= len(laid_out) < 15
+            await pilot.pause()
+            clock.now += 0.0625
+            app.look()
+            await pilot.pause()
+        clock.now += 0.3125
+        app.look()
+        await pilot.pause()
+        # Textual lays out each of them; here the first counts, then the newest once in each RESIZE_S.
+        assert list(dict.fromkeys(laid_out)) == [81, 85, 90, 95, 100]
 
 
 @played
@@ -219,7 +221,8 @@ async def test_the_stage_goes_under_the_screen() -> None:
     app = StarlingScreen(link)
     async with app.run_test(size=SIZE) as pilot:
         link.gone = "the stage ended unexpectedly"
-        await pilot.pause(0.2)
+        app.look()
+        await pilot.pause()
     assert (app.return_value, app.return_code) == ("the stage ended unexpectedly", 1)
 
 
@@ -229,14 +232,16 @@ async def test_the_stage_goes_because_it_was_asked_to() -> None:
     app = StarlingScreen(link)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("q", "q")
-        await pilot.pause(0.2)
+        app.look()
+        await pilot.pause()
         # It fades: the screen stays until it is gone.
         assert link.quits == 1
         assert app.return_value is None
         await pilot.press("q", "q")
         assert link.quits == 1
         link.gone = "the stage has ended"
-        await pilot.pause(0.2)
+        app.look()
+        await pilot.pause()
     assert (app.return_value, app.return_code) == ("", 0)
 
 

@@ -9,10 +9,10 @@ from realtime.screen.prompt import Prompt
 from tests.screen.desk import at_panel, played
 from tests.screen.views import stage_view
 
-TAKE = "/home/maria/Musik/Starling/2026-11-21 20-15-07 master.flac"
-RECORDING = RecordView(True, TAKE, 75.4, 13_300_000, preroll_s=60.0, folder="/home/maria/Musik/Starling", room_s=45_000.0)
+TAKE = "/media/takes/live/Starling/2026-11-21 20-15-07 master.flac"
+RECORDING = RecordView(True, TAKE, 75.4, 13_300_000, preroll_s=60.0, folder="/media/takes/live/Starling", room_s=45_000.0)
 VIEW = stage_view(record=RECORDING, automation=AutomationView())
-QUIET = replace(VIEW, record=RecordView(preroll_s=12.0, folder="/home/maria/Musik/Starling", last=TAKE, last_s=321.4))
+QUIET = replace(VIEW, record=RecordView(preroll_s=12.0, folder="/media/takes/live/Starling", last=TAKE, last_s=321.4))
 
 
 @played

@@ -1,0 +1,27 @@
+"""When a screen under test has done everything it began: told by its event loop, not by the processor's load, which a busy machine tells wrongly."""
+
+import asyncio
+from typing import Any
+
+from textual._context import active_app
+from textual.app import ScreenStackError
+
+ROUNDS = 3
+"""What one drawing begins is drawn by the next: two are seen to be needed."""
+
+
+async def quiet(*_: Any, **__: Any) -> None:
+    """Wait until no message waits and what they changed is laid out."""
+    loop = asyncio.get_running_loop()
+    for _ in range(ROUNDS):
+        # The loop's own list of what can run now: asyncio has no public question for it.
+        await asyncio.sleep(0)
+        while loop._ready:  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        try:
+            app = active_app.get()
+            # What Textual leaves to timers of a few milliseconds: a new size, and the drawing.
+            app._check_resize()
+            app.screen._on_timer_update()
+        except (LookupError, ScreenStackError):
+            return
