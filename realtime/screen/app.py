@@ -9,6 +9,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.message_pump import MessagePump
 from textual.widgets import ContentSwitcher, Footer, Input
 
 from realtime.screen.actions import BY_ID, Where
@@ -25,6 +26,7 @@ from realtime.screen.prompt import Confirm, Prompt, asked_text, asked_yes
 from realtime.screen.session import Session
 from realtime.screen.strip import MasterStrip
 from realtime.screen.themes import THEMES
+from realtime.screen.typeahead import KeyMark, Typeahead
 
 LOOK_S: Final = 0.05
 RESIZE_S: Final = 0.5
@@ -74,6 +76,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
         self._entered: Panel | None = None
         """The panel that was told that it is open."""
         self._commands = Commands(self)
+        self.typeahead = Typeahead(self._takes_keys, super().on_event, self.set_timer)
         self._said: dict[str, float] = {}
         self._quitting = False
         self._size_to_come: events.Resize | None = None
@@ -165,6 +168,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
         if panel is self.panel and self._entered is None:
             self._entered = panel
             panel.opened()
+            self.call_later(self.typeahead.go_on)
 
     def _leave_panel(self) -> None:
         if self._entered is not None:
@@ -214,10 +218,29 @@ class StarlingScreen(App[str], inherit_bindings=False):
         """Panic works also while something is asked, unless its key is text there. Of many new sizes the last one counts."""
         if isinstance(event, events.Resize) and not self._takes_size(event):
             return
-        if isinstance(event, events.Key) and self.screen.is_modal and self._is_panic(event):
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif self.screen.is_modal and self._is_panic(event):
             self.perform("stage.panic")
         else:
-            await super().on_event(event)
+            await self.typeahead.take(event)
+
+    async def on_key_mark(self, mark: KeyMark) -> None:
+        """A key is done."""
+        await self.typeahead.come_back(mark)
+
+    async def on_descendant_focus(self) -> None:
+        """What was opened can take keys."""
+        await self.typeahead.go_on()
+
+    def _takes_keys(self) -> MessagePump | None:
+        """What a key goes to; None while a question or a panel is being opened."""
+        screen = self.screen
+        if self.focused is not None:
+            return self.focused
+        # Textual has no public word for: everything in it is built.
+        opens = not screen._is_mounted or bool(screen.focus_chain) if screen.is_modal else self.panel is not None and self._entered is None
+        return None if opens else screen
 
     def _is_panic(self, event: events.Key) -> bool:
         is_text = event.is_printable and isinstance(self.screen.focused, Input)

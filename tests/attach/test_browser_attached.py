@@ -13,7 +13,7 @@ from realtime.corpus_job import CorpusJob
 from realtime.engine import Engine, EngineConfig
 from realtime.screen.app import StarlingScreen
 from tests.attach.stage import Stage
-from tests.screen.desk import Desk, played
+from tests.screen.desk import Desk, HandClock, played
 
 LIMIT_S = 30.0
 
@@ -38,7 +38,7 @@ async def test_a_patch_is_found_tried_and_loaded(patch_folder: Path, tmp_path: P
     ):
         app = StarlingScreen(link)
         async with app.run_test(size=(120, 40)) as pilot:
-            desk = Desk(app, pilot, link)
+            desk = Desk(app, pilot, link, HandClock())
             await pilot.press("b")
             await until(desk, lambda: app.panel is not None and "tiny" in rows(desk))
             size = sum(path.stat().st_size for path in (patch_folder / "tiny").rglob("*") if path.is_file())
@@ -74,7 +74,7 @@ async def test_a_corpus_that_is_made_is_seen_from_its_beginning_to_its_end(tmp_p
         job.folder = tmp_path / "corpora"
         app = StarlingScreen(link)
         async with app.run_test(size=(120, 40)) as pilot:
-            desk = Desk(app, pilot, link)
+            desk = Desk(app, pilot, link, HandClock())
             await pilot.press("b")
             await until(desk, lambda: app.panel is not None and "patches" in rows(desk))
             for end, state, sign in (("cancel", "cancelled", "cancelled; nothing of it stays"), ("go", "done", "corpus sounds is made")):

@@ -1,4 +1,4 @@
-"""When a screen under test has done everything it began: told by its event loop, not by the processor's load, which a busy machine tells wrongly."""
+"""When a screen under test has done all it began, told by its event loop: the processor's load tells it wrongly on a busy machine."""
 
 import asyncio
 from typing import Any

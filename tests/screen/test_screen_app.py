@@ -405,3 +405,17 @@ def test_no_panel_loads_anything_that_plays() -> None:
     modules = loaded("\n".join(lines))
     assert {f"realtime.screen.{name}" for name in names_} <= modules
     assert not modules & set(FORBIDDEN)
+
+
+@pytest.mark.parametrize("keys", [["ctrl+s", "ctrl+u", *"/rack", "enter", "p"], ["b", "slash", *"rain", "enter", "escape", "p"]])
+@played
+async def test_keys_faster_than_questions(keys: list[str]) -> None:
+    link = NotedLink(VIEW, library())
+    app = StarlingScreen(link)
+    async with app.run_test(size=SIZE) as pilot:
+        for key in keys:
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        assert link.asked[-1] == ("/panic", (1,))
+        assert {path for path, _ in link.asked} <= {"/rack/save", "/panic"}
+        assert len(app.typeahead) == 0
