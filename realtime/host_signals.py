@@ -12,6 +12,38 @@ _SUSPEND: Final = "SIGTSTP"
 _BEHIND: Final = ("SIGTTIN", "SIGTTOU")
 
 
+class Note:
+    """Something that is to be done, left by a signal. A `threading.Event` will not do: it takes a lock that who waits may hold just then.
+
+    Thread
+    ------
+    `leave`: the main thread's signal handlers, any other thread; `wait`: one thread; `is_left`: any.
+    """
+
+    def __init__(self) -> None:
+        self._left = False
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def leave(self) -> None:
+        """Leave it; again does nothing."""
+        if not self._left:
+            self._left = True
+            self._gate.release()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it was left."""
+        return self._left
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for it, for at most so long; whether it was left."""
+        if not self._left and self._gate.acquire(timeout=seconds):
+            # For whoever waits next.
+            self._gate.release()
+        return self._left
+
+
 class HostSignals:
     """Answers the signals of the terminal and of the system while it is entered.
 
@@ -30,7 +62,7 @@ class HostSignals:
     """
 
     def __init__(self, *, keeps_on: bool) -> None:
-        self.stop = threading.Event()
+        self.stop = Note()
         """Somebody wants the show to end."""
         self._keeps_on = keeps_on
         self._suspended = False
@@ -65,7 +97,7 @@ class HostSignals:
             self._before.append((number, signal.signal(number, handler)))
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        self.stop.set()
+        self.stop.leave()
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
         self._suspended = True

@@ -82,7 +82,7 @@ def stuck(folder: Path) -> None:
             terminal.write("x" * 70 + "\n")
         terminal.take_back(torn=True)
         (folder / "written").touch()
-        signals.stop.wait()
+        signals.stop.wait(60)
 
 
 def signals(folder: Path) -> None:

@@ -217,25 +217,25 @@ def test_decks_midi_and_the_one_who_cleans_up_outlive_the_terminal(tmp_path: Pat
         assert program.wait() == 0
 
 
-SHOWS = "from realtime.terminal import can_show_screen; print('shows', can_show_screen(), flush=True)"
+SHOWS = "from realtime.terminal import why_not_shown; print('shows:', why_not_shown() or 'yes', flush=True)"
 
 
 @pytest.mark.parametrize(
     ("command", "shows"),
     [
-        ([sys.executable, "-c", SHOWS], "True"),
-        (["env", "TERM=dumb", sys.executable, "-c", SHOWS], "False"),
-        (["env", "-u", "TERM", sys.executable, "-c", SHOWS], "False"),
-        (["sh", "-c", f'{sys.executable} -c "{SHOWS}" | cat'], "False"),
-        (["sh", "-c", f'{sys.executable} -c "{SHOWS}" < /dev/null'], "False"),
-        (["bash", "-mc", f'{sys.executable} -c "{SHOWS}" & wait'], "False"),
-        (["setsid", "-w", sys.executable, "-c", SHOWS], "True"),
+        ([sys.executable, "-c", SHOWS], "yes"),
+        (["env", "TERM=dumb", sys.executable, "-c", SHOWS], "this terminal can show lines only (TERM=dumb)"),
+        (["env", "-u", "TERM", sys.executable, "-c", SHOWS], "this terminal can show lines only (TERM=)"),
+        (["sh", "-c", f'{sys.executable} -c "{SHOWS}" | cat'], "standard input and output are not both a terminal"),
+        (["sh", "-c", f'{sys.executable} -c "{SHOWS}" < /dev/null'], "standard input and output are not both a terminal"),
+        (["bash", "-mc", f'{sys.executable} -c "{SHOWS}" & wait'], "it runs in the background of this terminal"),
+        (["setsid", "-w", sys.executable, "-c", SHOWS], "yes"),
     ],
     ids=["terminal", "dumb", "no TERM", "pipe", "no input", "background", "nobody's terminal"],
 )
 def test_a_screen_is_shown_where_one_can_be(command: list[str], shows: str) -> None:
     with PtyProgram(command) as program:
-        program.wait_for(f"shows {shows}")
+        program.wait_for(f"shows: {shows}")
 
 
 def test_the_log_is_kept_small(tmp_path: Path) -> None:
@@ -273,3 +273,32 @@ def test_a_hang_up_ends_what_has_no_screen_unless_it_was_started_to_outlive_it(i
                 process.wait(1.0)
             process.terminate()
         assert process.wait(LIMIT_S) == 0
+
+
+def test_a_signal_at_any_moment_is_answered() -> None:
+    # Before each line in turn that is run by who waits, wherever it is written: one that holds a lock there would hold it for ever.
+    program = """
+import signal, sys
+from realtime.host_signals import Note
+signal.signal(signal.SIGUSR1, lambda *_: note.leave())
+def look(frame, event, argument):
+    global line
+    if event == "line":
+        line += 1
+        if line == at:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGUSR1)
+    return look
+line = at = 0
+while line >= at:
+    at, line, note = at + 1, 0, Note()
+    sys.settrace(look)
+    found = note.wait(0.01)
+    sys.settrace(None)
+    assert note.is_left == (line >= at)
+    assert note.wait(0.01) == note.is_left
+print(at)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 2
