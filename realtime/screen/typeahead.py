@@ -16,9 +16,9 @@ from textual.message_pump import MessagePump
 LAPS: Final = 2
 """How often a mark follows a key: back the first time, what is bound to the key was begun; the second time, what that asked for is done."""
 POLL_S: Final = 0.01
-LOST_S: Final = 0.25
-"""A mark goes with the widget it was sent to. Without it, a key is taken for done after this long."""
-PATIENCE_S: Final = 1.0
+LOST_S: Final = 3.0
+"""A mark that has not come back after this long will not: a machine that stands still for so long loses keys, not a hand."""
+PATIENCE_S: Final = 3.0
 """What is being opened for longer than this gets its keys as it is: nothing that hangs shall hold them."""
 MOST: Final = 256
 """Keys that wait. Who holds a key down while the machine stands still does not want all of them."""
@@ -61,13 +61,14 @@ class Typeahead:
         self._later = later
         self._waiting: deque[events.Key] = deque(maxlen=MOST)
         self._number = 0
-        self._on_its_way = False
+        self._followed: MessagePump | None = None
+        """What the mark of the key on its way was sent to; None: no key is on its way."""
         self._since_s = 0.0
         self._polls = False
 
     def __len__(self) -> int:
         """Keys that are not done."""
-        return len(self._waiting) + self._on_its_way
+        return len(self._waiting) + (self._followed is not None)
 
     async def take(self, key: events.Key) -> None:
         """Send a key on its way, when those before it are done."""
@@ -78,7 +79,7 @@ class Typeahead:
 
     async def come_back(self, mark: KeyMark) -> None:
         """Take a mark that has come up to the app."""
-        if mark.number != self._number or not self._on_its_way:
+        if mark.number != self._number or self._followed is None:
             return
         if mark.lap + 1 < LAPS and self._send(KeyMark(mark.number, mark.lap + 1)):
             return
@@ -89,10 +90,9 @@ class Typeahead:
         """Let the next key through, where it may go; also called when something that was opened can take keys."""
         while self._waiting and self._may_go():
             self._number += 1
-            self._since_s, self._on_its_way = time.monotonic(), True
-            front = self._front()
+            self._since_s, self._followed = time.monotonic(), self._front()
             await self._deliver(self._waiting.popleft())
-            if front is None or not front.post_message(KeyMark(self._number, 0)):
+            if self._followed is None or not self._followed.post_message(KeyMark(self._number, 0)):
                 self._done()
         if self._waiting and not self._polls:
             self._polls = True
@@ -100,16 +100,17 @@ class Typeahead:
 
     def _may_go(self) -> bool:
         waited_s = time.monotonic() - self._since_s
-        if self._on_its_way and waited_s > LOST_S:
+        if self._followed is not None and (waited_s > LOST_S or not self._followed.is_running):
+            # What it was sent to took it along: a question that was answered.
             self._done()
-        return not self._on_its_way and (self._front() is not None or waited_s > PATIENCE_S)
+        return self._followed is None and (self._front() is not None or waited_s > PATIENCE_S)
 
     def _send(self, mark: KeyMark) -> bool:
-        front = self._front()
-        return front is not None and front.post_message(mark)
+        self._followed = self._front()
+        return self._followed is not None and self._followed.post_message(mark)
 
     def _done(self) -> None:
-        self._since_s, self._on_its_way = time.monotonic(), False
+        self._since_s, self._followed = time.monotonic(), None
 
     async def _poll(self) -> None:
         self._polls = False
