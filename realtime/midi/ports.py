@@ -12,13 +12,20 @@ from types import MappingProxyType
 from typing import Final
 
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.errors import OptionError
 from realtime.midi.clock import ClockChoice
 from realtime.midi.decoder import PortDecoder
 from realtime.midi.event import ClockEvent, Event
 from realtime.midi.frames import Frame, FrameKind
+from realtime.midi.message import BY_NAME
 from realtime.midi.port_name import AUTO, BACKENDS
 from realtime.midi.wire_process import CHANNEL, WireProcess
+
+NOTED_BYTES: Final = 32
+"""Of a message that somebody may look at: a SysEx can have thousands."""
+_PULSES: Final = frozenset(bytes((BY_NAME[name].status,)) for name in ("clock", "active_sensing"))
+"""What comes by itself many times a second, as long as a controller is there, is nothing to look at."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class MidiPorts:
     plugged : callable, optional
         Hears the name of a port that can be sent to from now on, on the thread `midi`, so that it can be shown the present values. It may
         have been gone for less than a look of whoever asks for `ports`.
+    traffic : Traffic, optional
+        Is told of every message.
 
     Raises
     ------
@@ -66,12 +75,14 @@ class MidiPorts:
         backend: str = AUTO,
         patterns: Sequence[str] = (),
         plugged: Callable[[str], None] | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         if backend != AUTO and backend not in BACKENDS:
             raise OptionError("MIDI system", got=backend, allowed=", ".join((AUTO, *BACKENDS)))
         self._log = log
         self._listen = listen
         self._plugged = plugged
+        self._traffic = traffic or Traffic()
         self._decoders: dict[int, PortDecoder] = {}
         self._outputs: frozenset[str] = frozenset()
         self._zones: tuple[ZoneSetting, ...] = ()
@@ -149,6 +160,8 @@ class MidiPorts:
         decoder = self._decoders.get(frame.port)
         if decoder is not None:
             self.messages += 1
+            if frame.data not in _PULSES:
+                self._traffic.note("midi in", decoder.port, (frame.data[:NOTED_BYTES],))
             self._tell(decoder.packet(frame.data, frame.ns))
 
     def _tell(self, events: Iterable[Event]) -> None:

@@ -2,19 +2,21 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 
 from realtime.control.address import Value
 from realtime.control.core import ControlCore
+from realtime.control.traffic import Traffic
 from realtime.osc.clients import Clients
-from realtime.osc.flood import Send
+from realtime.osc.flood import Send, show_target
 from realtime.osc.packet import encode, pack
 
 PERIOD_S = 1.0 / 30.0
 MOST_DUMPS = 64
 """Answers to /q/all that may wait for the next turn."""
 JOIN_LIMIT_S = 2.0
+_Message = tuple[str, tuple[Value, ...]]
 
 
 class Feedback:
@@ -29,17 +31,26 @@ class Feedback:
     clients : Clients
     failed : callable, optional
         Told of an exception that a turn ended with; the thread goes on.
+    traffic : Traffic, optional
+        Is told of every value that was sent.
 
     Thread
     ------
     `start`, `close`: control. `dump`: any. `turn`: its own.
     """
 
-    def __init__(self, core: ControlCore, clients: Clients, failed: Callable[[Exception], None] = lambda error: None) -> None:
+    def __init__(
+        self,
+        core: ControlCore,
+        clients: Clients,
+        failed: Callable[[Exception], None] = lambda error: None,
+        traffic: Traffic | None = None,
+    ) -> None:
         self._core = core
         self._clients = clients
         self._failed = failed
-        self._dumps: deque[Send] = deque()
+        self._traffic = traffic or Traffic()
+        self._dumps: deque[tuple[Hashable, Send]] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="osc feedback", daemon=True)
         self.sent = 0
@@ -57,34 +68,36 @@ class Feedback:
         if self._thread.is_alive():
             self._thread.join(JOIN_LIMIT_S)
 
-    def dump(self, send: Send) -> bool:
+    def dump(self, key: Hashable, send: Send) -> bool:
         """Have every value sent to somebody at the next turn, then `/done /q/all count`. False: too many wait."""
         if len(self._dumps) >= MOST_DUMPS:
             return False
-        self._dumps.append(send)
+        self._dumps.append((key, send))
         return True
 
     def turn(self) -> None:
         """Tell everyone once."""
         dumps = [self._dumps.popleft() for _ in range(len(self._dumps))]
         # Nearly always all clients were told up to the same edition, so the packets are made once.
-        made: dict[int, tuple[int, list[bytes]]] = {}
+        made: dict[int, tuple[int, list[_Message], list[bytes]]] = {}
         if dumps:
-            changed = self._core.changes(0)[1]
-            packets = [*_make(changed), encode("/done", ("/q/all", len(changed)))]
-            for send in dumps:
-                self._send_all(send, packets)
+            messages = list(self._core.changes(0)[1].items())
+            done: _Message = ("/done", ("/q/all", len(messages)))
+            packets = [*_make(messages), encode(*done)]
+            for key, send in dumps:
+                self._send_all(key, send, [*messages, done], packets)
         for client in self._clients.all():
             since = client.cursor
             if since not in made:
                 cursor, changed = self._core.changes(since)
-                made[since] = (cursor, _make(changed))
-            cursor, packets = made[since]
+                messages = list(changed.items())
+                made[since] = (cursor, messages, _make(messages))
+            cursor, messages, packets = made[since]
             # A client that asked again meanwhile has its cursor at 0, and is told everything at the next turn.
-            if self._send_all(client.send, packets) and client.cursor == since:
+            if self._send_all(client.key, client.send, messages, packets) and client.cursor == since:
                 client.cursor = cursor
 
-    def _send_all(self, send: Send, packets: list[bytes]) -> bool:
+    def _send_all(self, key: Hashable, send: Send, messages: Sequence[_Message], packets: list[bytes]) -> bool:
         for packet in packets:
             taken = False
             with suppress(OSError):
@@ -93,6 +106,8 @@ class Feedback:
                 self.unsent += 1
                 return False
             self.sent += 1
+        if packets:
+            self._traffic.note("osc out", show_target(key, send), messages)
         return True
 
     def _run(self) -> None:
@@ -103,5 +118,5 @@ class Feedback:
                 self._failed(error)
 
 
-def _make(changed: dict[str, tuple[Value, ...]]) -> list[bytes]:
-    return pack(encode(path, values) for path, values in changed.items())
+def _make(messages: Sequence[_Message]) -> list[bytes]:
+    return pack(encode(path, values) for path, values in messages)

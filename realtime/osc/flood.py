@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Send = Callable[[bytes], object]
 """Hands a packet to a peer: from any thread, at once or not at all; False (or OSError) says that it was not taken.
 
-One that has ports has a method `to(port)` as well: what sends to another port of the same peer, 0 for the one it sends from.
+One that has ports has a method `to(port)` as well: what sends to another port of the same peer, 0 for the one it sends from; and a
+property `target`: host and port that it sends to.
 """
 
 
@@ -242,6 +243,11 @@ class FloodGate:
         self._total.take()
         peer.busy = True
         return Ready(key, peer, datagram)
+
+
+def show_target(key: Hashable, send: Send) -> str:
+    """In words, where what is sent to a peer goes: it may hear on another port than it sends from."""
+    return show_peer(getattr(send, "target", key))
 
 
 def show_peer(key: Hashable) -> str:

@@ -9,7 +9,6 @@ from realtime.control.core import ControlCore
 from realtime.osc.clients import Clients
 from realtime.osc.feedback import Feedback
 from realtime.osc.flood import Peer
-from realtime.osc.packet import encode
 from realtime.osc.replies import Replies
 from realtime.osc.table import BY_PATH, CLIENTS, QUERY_PREFIX
 
@@ -76,7 +75,7 @@ class OwnAddresses:
         if client is None:
             replies.fail("/notify", why)
         else:
-            replies.send(encode("/done", ("/notify", client.number, CLIENTS)))
+            replies.send("/done", ("/notify", client.number, CLIENTS))
 
     def _reply(self, key: Hashable, peer: Peer, replies: Replies, arguments: tuple[Value, ...]) -> None:
         to = getattr(peer.send, "to", None)
@@ -86,7 +85,7 @@ class OwnAddresses:
         peer.send = to(int(arguments[0]))
         peer.redirected = arguments[0] != 0
         self._clients.redirect(key, peer.send)
-        replies.send(encode("/done", ("/reply", int(arguments[0]))))
+        replies.send("/done", ("/reply", int(arguments[0])))
 
     def _sync(self, key: Hashable, peer: Peer, replies: Replies, arguments: tuple[Value, ...]) -> None:
         with self._lock:
@@ -100,11 +99,11 @@ class OwnAddresses:
     def _synced(self, replies: Replies, number: int) -> None:
         with self._lock:
             self._syncs -= 1
-        replies.send(encode("/synced", (number,)))
+        replies.send("/synced", (number,))
 
     def _query_all(self, key: Hashable, peer: Peer, replies: Replies, arguments: tuple[Value, ...]) -> None:
         self._charge(peer, DUMP_TOKENS)
-        if not self._feedback.dump(peer.send):
+        if not self._feedback.dump(key, peer.send):
             replies.fail("/q/all", "too many ask for everything at once; ask again")
 
     def _query(self, replies: Replies, path: str, arguments: tuple[Value, ...]) -> None:
@@ -121,7 +120,7 @@ class OwnAddresses:
             if values is None:
                 replies.fail(path, "it has no value: it is a command")
             else:
-                replies.send(encode(asked, values))
+                replies.send(asked, values)
 
 
 def _misfit(wanted: tuple[Argument, ...], given: tuple[Value, ...]) -> str:

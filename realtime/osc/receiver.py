@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from realtime.control.core import ControlCore
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.osc.bounds import ELEMENTS, IMMEDIATELY, check
 from realtime.osc.clients import Clients
 from realtime.osc.feedback import Feedback
@@ -73,6 +74,8 @@ class OscReceiver:
     limits : FloodLimits
     wall_clock : callable
         Seconds since 1970, what time tags are of.
+    traffic : Traffic, optional
+        Is told of every message that is read and sent.
 
     Thread
     ------
@@ -80,16 +83,22 @@ class OscReceiver:
     """
 
     def __init__(
-        self, core: ControlCore, log: EventLog, limits: FloodLimits | None = None, wall_clock: Callable[[], float] = time.time
+        self,
+        core: ControlCore,
+        log: EventLog,
+        limits: FloodLimits | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        traffic: Traffic | None = None,
     ) -> None:
         self._core = core
         self._log = log
         self._wall_clock = wall_clock
+        self._traffic = traffic or Traffic()
         self._lock = threading.Lock()
         self._value_packets = ValuePackets()
         self._gate = FloodGate(limits or FloodLimits(), self._value_path)
         self.clients = Clients()
-        self.feedback = Feedback(core, self.clients, lambda error: self._caught("feedback", error))
+        self.feedback = Feedback(core, self.clients, lambda error: self._caught("feedback", error), self._traffic)
         self._own = OwnAddresses(core, self.clients, self.feedback, self._charge)
         self._patterns = PatternMemory()
         self._panicked_s = -PANIC_S
@@ -200,6 +209,7 @@ class OscReceiver:
         if isinstance(messages, str):
             self._refuse(record, messages)
             return
+        self._traffic.note("osc in", record.name, [(path, arguments) for path, arguments, _ in messages])
         self.clients.hear(key)
         replies = self._replies(record)
         now: list[Message] = []
@@ -273,7 +283,7 @@ class OscReceiver:
     def _replies(self, record: Peer) -> Replies:
         replies = record.replies
         if replies is None:
-            replies = record.replies = Replies(record, self._may_complain)
+            replies = record.replies = Replies(record, self._may_complain, self._traffic)
         return replies
 
     def _turn_away(self, record: Peer, datagram: bytes) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+from realtime.control.address import Value
 from realtime.control.outcome import Origin, Outcome
-from realtime.osc.flood import Peer
+from realtime.control.traffic import Traffic
+from realtime.osc.flood import Peer, show_target
 from realtime.osc.packet import encode
 
 WHY_CHARACTERS = 400
@@ -19,35 +21,39 @@ class Replies:
     peer : Peer
     may_complain : callable
         Whether the peer may be told of one more mistake.
+    traffic : Traffic
+        Is told of every answer.
 
     Thread
     ------
     Any: commands end in threads of the core. Nothing blocks or raises.
     """
 
-    def __init__(self, peer: Peer, may_complain: Callable[[Peer], bool]) -> None:
+    def __init__(self, peer: Peer, may_complain: Callable[[Peer], bool], traffic: Traffic) -> None:
         self._peer = peer
+        self._traffic = traffic
         self._may_complain = may_complain
         self.origin = Origin("osc", peer.name, self.tell)
 
     def tell(self, outcome: Outcome) -> None:
         """Send what came of a request."""
         if outcome.state == "done":
-            self.send(encode("/done", (outcome.path, *outcome.values)))
+            self.send("/done", (outcome.path, *outcome.values))
         elif outcome.state == "answer":
-            self.send(encode(outcome.reply, outcome.values))
+            self.send(outcome.reply, outcome.values)
         elif outcome.state == "clipped":
             if self._may_complain(self._peer):
-                self.send(encode("/clipped", (outcome.path, *outcome.values)))
+                self.send("/clipped", (outcome.path, *outcome.values))
         else:
             self.fail(outcome.path, outcome.why)
 
     def fail(self, path: str, why: str) -> None:
         """Send that something was refused, and why."""
         if self._may_complain(self._peer):
-            self.send(encode("/fail", (path, why[:WHY_CHARACTERS])))
+            self.send("/fail", (path, why[:WHY_CHARACTERS]))
 
-    def send(self, packet: bytes) -> None:
-        """Hand a packet over; one that is not taken is lost, as UDP may lose any."""
+    def send(self, path: str, values: tuple[Value, ...]) -> None:
+        """Hand a message over; one that is not taken is lost, as UDP may lose any."""
         with suppress(OSError):
-            self._peer.send(packet)
+            if self._peer.send(encode(path, values)) is not False:
+                self._traffic.note("osc out", show_target(self._peer.name, self._peer.send), ((path, values),))

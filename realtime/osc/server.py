@@ -11,6 +11,7 @@ from typing import Any
 
 from realtime.control.core import ControlCore
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.errors import UsageError
 from realtime.osc.bounds import DATAGRAM_BYTES
 from realtime.osc.flood import FloodLimits
@@ -54,6 +55,11 @@ class _Way:
         peer = self._peer
         return self._send((peer[0], self._port, *peer[2:]) if self._port else peer, packet)
 
+    @property
+    def target(self) -> tuple[str, int]:
+        """Host and port that it sends to."""
+        return self._peer[0], self._port or self._peer[1]
+
     def to(self, port: int) -> "_Way":
         """What sends to another port of this peer."""
         return _Way(self._send, self._peer, port)
@@ -71,18 +77,28 @@ class OscServer:
         0 lets the system choose.
     log : EventLog
     limits : FloodLimits, optional
+    traffic : Traffic, optional
+        Is told of every message.
 
     Thread
     ------
     `start`, `close`: control. Receiving and feedback: threads of their own.
     """
 
-    def __init__(self, core: ControlCore, host: str, port: int, log: EventLog, limits: FloodLimits | None = None) -> None:
+    def __init__(
+        self,
+        core: ControlCore,
+        host: str,
+        port: int,
+        log: EventLog,
+        limits: FloodLimits | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
         self.host = host
         self.port = port
         """The real one, once it has started."""
         self._log = log
-        self.receiver = OscReceiver(core, log, limits)
+        self.receiver = OscReceiver(core, log, limits, traffic=traffic)
         self._socket: socket.socket | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="osc receive", daemon=True)
