@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime.errors import OptionError
+from realtime.errors import OptionError, UnknownControlError
 
 if TYPE_CHECKING:
     from patches.manifest import Manifest
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from realtime.show_settings import ShowSettings
 
 DEFAULT_PATCH = "textures"
+COMMANDS = ("attach", "doctor", "machine", "devices")
+"""What may stand in place of patches."""
 MAX_PORT = 65_535
 LIVE_ONLY = (
     "--osc-host", "--osc-port", "--oscquery-port", "--no-osc", "--midi-port", "--midi-backend", "--mapping", "--no-midi",
@@ -51,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("patches", nargs="*", metavar="SLUG", help=f"patch (slug or folder) for each deck; none: {DEFAULT_PATCH}")
     made.add_argument("--rack", type=Path, metavar="FILE", help="decks, patches and values from a TOML file")
+    made.add_argument("--resume", action="store_true", help="the stage as it was when it last ended, or was cut off")
     made.add_argument(
         "--set",
         action="append",
@@ -118,18 +121,29 @@ def read_setup(arguments: argparse.Namespace) -> "Setup":
     ------
     UsageError — patches beside a rack, too many of them, an option out of range or not of its form.
     """
+    from realtime.instance import stage_folder
     from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
+    from realtime.last_rack import find_last
     from realtime.rack import read_rack
     from realtime.setup import DeckSetup, Setup, apply_corpora, apply_settings
 
     if arguments.rack is not None and arguments.patches:
         raise OptionError("--rack names the patches itself", got=" ".join(arguments.patches), hint="give patches or --rack, not both")
+    if arguments.resume and (arguments.patches or arguments.rack is not None):
+        got = " ".join(arguments.patches or ("--rack", str(arguments.rack)))
+        raise OptionError("--resume brings back what played", got=got, hint="leave out the patches and --rack")
     if arguments.lead_frames is not None and not 1 <= arguments.lead_frames <= MAX_LEAD_FRAMES:
         raise OptionError("--lead-frames", got=str(arguments.lead_frames), allowed=f"1 to {MAX_LEAD_FRAMES}")
     if arguments.seed is not None and not 0 <= arguments.seed < 2**63:
         raise OptionError("--seed", got=str(arguments.seed), allowed="0 to 2^63-1")
-    if arguments.rack is not None:
-        setup = read_rack(arguments.rack)
+    rack = arguments.rack
+    if arguments.resume:
+        folder = stage_folder()
+        rack = find_last(folder)
+        if rack is None:
+            raise OptionError("--resume: no stage has played here yet", got=f"none in {folder}", hint="name patches, or --rack FILE")
+    if rack is not None:
+        setup = read_rack(rack)
     else:
         patches = arguments.patches or [DEFAULT_PATCH]
         if len(patches) > MAX_DECKS:
@@ -149,7 +163,7 @@ def _setting(text: str, setup: "Setup") -> "Setting":
 
     if not text.startswith("/"):
         return parse_setting(text)
-    return parse_address_setting(text, [read_manifest(find(deck.patch)) for deck in setup.decks])
+    return parse_address_setting(text, [read_manifest(find(deck.patch)) if deck.patch else None for deck in setup.decks])
 
 
 def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "ShowSettings":
@@ -185,8 +199,8 @@ def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "Show
     )
 
 
-def check_setup(setup: "Setup") -> "list[Manifest]":
-    """Refuse what cannot be played before a device or a file is opened for it; returns the manifest of every deck.
+def check_setup(setup: "Setup") -> "list[Manifest | None]":
+    """Refuse what cannot be played before a device or a file is opened for it; returns the manifest of every deck, None of an empty one.
 
     Raises
     ------
@@ -194,16 +208,24 @@ def check_setup(setup: "Setup") -> "list[Manifest]":
     """
     from patches.library import find
     from patches.reader import read_manifest
-    from realtime.controls import DECK_CONTROLS, check_patch_values
-    from realtime.controls import find as find_control
+    from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS, check_patch_values, check_stage_values, ids
     from realtime.corpora import check_options
 
-    manifests = []
+    stray = check_stage_values("master", MASTER_CONTROLS, setup.master)
+    if stray:
+        raise UnknownControlError("the master has no such control", got=stray[0][0], allowed=ids(MASTER_CONTROLS))
+    manifests: list[Manifest | None] = []
     for number, deck in enumerate(setup.decks):
-        manifest = read_manifest(find(deck.patch))
-        check_patch_values(number, manifest, [(name, value) for name, value in deck.controls if not find_control(DECK_CONTROLS, name)])
-        check_options(f"deck {number + 1}", manifest, deck.choices, deck.prime)
-        manifests.append(manifest)
+        where = f"deck {number + 1}"
+        own = check_stage_values(where, DECK_CONTROLS, deck.controls)
+        manifests.append(read_manifest(find(deck.patch)) if deck.patch else None)
+        manifest = manifests[-1]
+        if manifest is not None:
+            check_patch_values(number, manifest, own)
+            check_options(where, manifest, deck.choices, deck.prime)
+        elif own or deck.choices or deck.prime is not None:
+            what = own[0][0] if own else "a corpus, label or prime"
+            raise UnknownControlError(f"{where} is empty", got=what, allowed=ids(DECK_CONTROLS), hint="name its patch")
     return manifests
 
 

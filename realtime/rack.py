@@ -12,6 +12,7 @@ A rack file is TOML::
     patch = "field"
     seed = 7
     lead_frames = 1024
+    mode = 1
     corpus = ["corpora/glass", { path = "@patch", weight = 0.5, labels = ["wind"] }]
     labels = ["struck", "bowed"]
     prime = "seeds/one.wav"
@@ -19,8 +20,8 @@ A rack file is TOML::
     temperature = 0.9
     pan = -0.5
 
-OSC, MIDI, recording, clock and scenes stand beside it: see `realtime.rack_show`. Folders of corpora and primes in it are meant from the
-rack file's own folder. `labels` is for every corpus that names none.
+OSC, MIDI, recording, clock and scenes stand beside it: see `realtime.rack_show`. Folders of patches and corpora and primes in it are meant
+from the rack file's own folder. `labels` is for every corpus that names none. A deck without a patch is empty.
 """
 
 import math
@@ -28,7 +29,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from realtime.control.table import SEED_MAX
+from patches.fields import SLUG
+from realtime.control.table import MAX_MODE, SEED_MAX
 from realtime.errors import RackError
 from realtime.kernels.layout import MAX_DECKS, MAX_LEAD_FRAMES
 from realtime.rack_show import SHOW_KEYS, read_show, to_float
@@ -45,7 +47,10 @@ _DECK_KEYS: dict[str, tuple[type, ...]] = {
     "corpus": (str, list),
     "labels": (list,),
     "prime": (str,),
+    "mode": (int,),
 }
+_OF_A_PATCH = ("seed", "corpus", "labels", "prime", "mode")
+"""Keys that an empty deck has no use for."""
 _CORPUS_KEYS: dict[str, tuple[type, ...]] = {"path": (str,), "weight": (int, float), "labels": (list,)}
 
 
@@ -76,7 +81,7 @@ def read_rack(path: Path) -> Setup:
         raise RackError(f"rack {path}: number of decks", got=str(len(decks)), allowed=f"1 to {MAX_DECKS}")
     master = _numbers(path, "master", raw.get("master", {}))
     playing = tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1))
-    return Setup(playing, master, _input(path, raw.get("input", {})), read_show(path, raw))
+    return Setup(playing, master, _input(path, raw.get("input", {})), read_show(path, raw), path, frozenset(raw))
 
 
 def _input(path: Path, raw: dict[str, Any]) -> str | None:
@@ -98,16 +103,22 @@ def _deck(path: Path, number: int, raw: Any) -> DeckSetup:
         raise RackError(f"rack {path}: {where}: seed", got=str(raw["seed"]), allowed="0 to 2^63-1")
     if not 1 <= raw.get("lead_frames", 1) <= MAX_LEAD_FRAMES:
         raise RackError(f"rack {path}: {where}: lead_frames", got=str(raw["lead_frames"]), allowed=f"1 to {MAX_LEAD_FRAMES}")
-    if "patch" not in raw:
-        raise RackError(f"rack {path}: {where} names no patch", allowed='patch = "SLUG"')
+    if not 0 <= raw.get("mode", 0) <= MAX_MODE:
+        raise RackError(f"rack {path}: {where}: mode", got=str(raw["mode"]), allowed=f"0 to {MAX_MODE}")
+    patch = raw.get("patch", "")
+    stray = [key for key in _OF_A_PATCH if key in raw and not patch]
+    if stray:
+        raise RackError(f"rack {path}: {where} names no patch, and an empty deck has none", got=", ".join(stray), allowed='patch = "SLUG"')
     return DeckSetup(
-        raw["patch"],
+        # What can be a slug is one; anything else is the path of a folder.
+        patch if not patch or SLUG.fullmatch(patch) else _beside(path, where, patch),
         raw.get("seed"),
         raw.get("lead_frames"),
         _numbers(path, where, raw.get("controls", {})),
         _corpora(path, where, raw.get("corpus", [])),
         _names(path, f"{where}: labels", raw.get("labels", [])),
         _beside(path, where, raw["prime"]) if "prime" in raw else None,
+        raw.get("mode"),
     )
 
 

@@ -26,15 +26,7 @@ def rack_table(snapshot: Snapshot, settings: ShowSettings, midi: dict[str, Any],
         The mapping as a table.
     scenes : list of dict
         As `SceneStore.tables`.
-
-    Raises
-    ------
-    RackError — nothing is loaded in any deck, or an empty deck stands before one that plays.
     """
-    loaded = [deck.manifest is not None for deck in snapshot.decks]
-    count = sum(loaded)
-    if not count or not all(loaded[:count]):
-        raise RackError("a rack needs a patch in every deck up to the last that plays", got="an empty deck", hint="load a patch there")
     osc, transport = settings.osc, settings.transport
     record: dict[str, Any] = {"stems": settings.record.stems}
     if settings.record.folder is not None:
@@ -51,7 +43,7 @@ def rack_table(snapshot: Snapshot, settings: ShowSettings, midi: dict[str, Any],
             "run": transport.run,
         },
         "midi": {"on": settings.midi.on, "backend": settings.midi.backend, "ports": list(settings.midi.ports), **midi},
-        "deck": [_deck(deck) for deck in snapshot.decks[:count]],
+        "deck": [_deck(deck) for deck in snapshot.decks],
         "scene": scenes,
     }
 
@@ -64,22 +56,29 @@ def write_rack(path: Path, table: dict[str, Any]) -> None:
     RackError — bigger than a rack file may be.
     RenderError — not writable.
     """
-    text = tomli_w.dumps(table)
+    write_rack_text(path, tomli_w.dumps(table))
+
+
+def write_rack_text(path: Path, text: str, *, private: bool = False) -> None:
+    """The same for the text of a rack file; `private` as in `TextFileWriter`."""
     size = len(text.encode())
     if size > MAX_RACK_BYTES:
         raise RackError(f"rack {path}: too big", got=f"{size} bytes", allowed=f"up to {MAX_RACK_BYTES}", hint="delete some scenes")
-    with TextFileWriter() as file:
+    with TextFileWriter(private=private) as file:
         file.write(path, text)
 
 
 def _deck(deck: DeckSnapshot) -> dict[str, Any]:
-    assert deck.manifest is not None  # checked by `rack_table`
     stage = {control.id: value for control, value in zip(DECK_CONTROLS, deck.stage, strict=True)}
+    lead = {"lead_frames": deck.lead_asked} if deck.lead_asked is not None else {}
+    if deck.manifest is None:
+        return {**lead, "controls": stage}
     own = {control.id: value for control, value in zip(deck.manifest.controls, deck.values, strict=True)}
     # A folder in full: the rack may stand elsewhere than the program was started.
-    table: dict[str, Any] = {"patch": str(Path(deck.folder).resolve()) if deck.folder else deck.patch, "seed": deck.seed}
-    if deck.lead_asked is not None:
-        table["lead_frames"] = deck.lead_asked
+    patch = str(Path(deck.folder).resolve()) if deck.folder else deck.patch
+    table: dict[str, Any] = {"patch": patch, "seed": deck.seed, **lead}
+    if deck.mode_asked is not None:
+        table["mode"] = deck.mode_asked
     if deck.options.corpora:
         table["corpus"] = [
             {"path": choice.path, "weight": choice.weight, "labels": list(choice.labels)} if choice.path != OWN_CORPUS or choice.labels

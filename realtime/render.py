@@ -69,7 +69,7 @@ class OfflineDeck:
     """A deck without a process: its stream fills its ring when asked."""
 
     def __init__(self, number: int, setup: DeckSetup, config: RenderConfig, block: SharedBlock) -> None:
-        self._number = number
+        self.number = number
         self.automation: OfflineAutomation | None = None
         folder = find(setup.patch)
         self.manifest: Manifest = read_manifest(folder)
@@ -111,9 +111,9 @@ class OfflineDeck:
     def _step(self) -> Floats:
         if self.automation is not None:
             # As live: a step heeds what is due when its first frame is heard.
-            for index, value in self.automation.patch(self._number, self._made):
+            for index, value in self.automation.patch(self.number, self._made):
                 self._controls[index] = value
-            self._frozen = self.automation.frozen(self._number, self._made, self._frozen)
+            self._frozen = self.automation.frozen(self.number, self._made, self._frozen)
         if self._input is None:
             return self._stream.next(self._controls, self._frozen)
         # As live: all that came in before the first frame of this step sounds.
@@ -160,18 +160,20 @@ def render(
     Any one.
     """
     block = SharedBlock.private(config.sample_rate_hz)
-    decks = [OfflineDeck(number, deck, config, block) for number, deck in enumerate(setup.decks)]
+    decks = [OfflineDeck(number, deck, config, block) for number, deck in enumerate(setup.decks) if deck.patch]
     if config.input_file is not None and not any(deck.listens for deck in decks):
         slugs = ", ".join(deck.manifest.slug for deck in decks)
         raise OptionError("--input-file: no deck listens", got=slugs, hint="a mosaic patch does: try field")
     for control_id, value in setup.master:
         set_master(block.floats, control_id, value)
     if log is not None:
-        for number, deck in enumerate(decks):
-            deck.voice.log = lambda event, number=number: log(number, event)
+        for deck in decks:
+            deck.voice.log = lambda event, number=deck.number: log(number, event)
     automation = None
     if config.automation is not None:
-        automation = OfflineAutomation(config.automation, [deck.manifest for deck in decks], config.sample_rate_hz)
+        manifests = {deck.number: deck.manifest for deck in decks}
+        every = [manifests.get(number) for number in range(len(setup.decks))]
+        automation = OfflineAutomation(config.automation, every, config.sample_rate_hz)
         for deck in decks:
             deck.automation = automation
         if automation.asleep and noted is not None:
@@ -201,11 +203,11 @@ def _blocks(
             end = fade_at if done < fade_at else total
             # A block ends where the fade begins, so that the fade is at the same frame whatever the block size.
             count = min(config.block_frames, end - done)
-            for number, deck in enumerate(decks):
+            for deck in decks:
                 deck.fill(count)
                 if noted is not None:
                     for note in take_notes(deck.voice):
-                        noted(number, note)
+                        noted(deck.number, note)
             while coming is not None and waiting is not None and waiting[0] < done + count and schedule.push(*waiting):
                 waiting = next(coming, None)
             mix(block.words, block.floats, out[:count])

@@ -40,7 +40,8 @@ class Take:
     """What is rendered into one file."""
 
     setup: Setup
-    manifests: tuple[Manifest, ...]
+    manifests: tuple[Manifest | None, ...]
+    """Of each deck; None of an empty one."""
     config: RenderConfig
     file: Path
     log: bool
@@ -75,10 +76,13 @@ def render_command(arguments: argparse.Namespace, say: Say) -> int:
     else:
         refuse(arguments, ("--replace",), "is for --prime DIR", "a single file is always replaced, once the new one is whole")
         manifests = check_setup(setup)
-    config = _config(arguments, manifests)
+    played = [manifest for manifest in manifests if manifest is not None]
+    if not played:
+        raise OptionError("--render: every deck is empty", got=str(setup.file), hint="name a patch, or a rack with one")
+    config = _config(arguments, played)
     log = arguments.units or any(deck.prime is not None for deck in setup.decks)
-    if log and not any(manifest.kind in CORPUS_KINDS for manifest in manifests):
-        slugs = ", ".join(manifest.slug for manifest in manifests)
+    if log and not any(manifest.kind in CORPUS_KINDS for manifest in played):
+        slugs = ", ".join(manifest.slug for manifest in played)
         raise OptionError("--units: no deck plays a corpus", got=slugs, allowed=f"patches of kind {', '.join(sorted(CORPUS_KINDS))}")
     take = Take(setup, tuple(manifests), config, arguments.render, log, arguments.headless)
     if not folders:
@@ -90,8 +94,8 @@ def render_command(arguments: argparse.Namespace, say: Say) -> int:
 
 
 _OF_A_SETUP = (
-    "--rack", "--set", "--seed", "--seconds", "--hops", "--sample-rate", "--block-frames", "--lead-frames", "--automation", "--corpus",
-    "--label", "--prime", "--input-file", "--units", "--replace",
+    "--rack", "--resume", "--set", "--seed", "--seconds", "--hops", "--sample-rate", "--block-frames", "--lead-frames", "--automation",
+    "--corpus", "--label", "--prime", "--input-file", "--units", "--replace",
 )  # fmt: skip
 """What a performance says itself."""
 
@@ -189,9 +193,11 @@ def _write(take: Take, say: Say) -> str:
     return f"{take.file}: {config.seconds:g} s, {config.sample_rate_hz} Hz, seed {config.seed}{logged}, {sum(faults)} non-finite"
 
 
-def _logged(deck: DeckSetup, manifest: Manifest, seed: int) -> LoggedDeck:
-    audio = manifest.audio
+def _logged(deck: DeckSetup, manifest: Manifest | None, seed: int) -> LoggedDeck:
     own = deck.seed if deck.seed is not None else seed
+    if manifest is None:
+        return LoggedDeck("", own, 0, 0)
+    audio = manifest.audio
     return LoggedDeck(manifest.slug, own, audio.sample_rate_hz, audio.step_frames, deck.choices, deck.prime)
 
 

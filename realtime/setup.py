@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from realtime.errors import OptionError, SettingError, UnknownDeckError
 from realtime.kernels.layout import MAX_DECKS
@@ -12,9 +13,9 @@ from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
 @dataclass(frozen=True)
 class DeckSetup:
-    """One deck: a patch by slug or folder, and what differs from its defaults."""
+    """One deck: a patch by slug or folder, and what differs from its defaults. Without a patch it is empty."""
 
-    patch: str
+    patch: str = ""
     seed: int | None = None
     lead_frames: int | None = None
     controls: tuple[tuple[str, float], ...] = ()
@@ -23,6 +24,8 @@ class DeckSetup:
     """For every corpus that names none itself, the patch's own among them."""
     prime: str | None = None
     """A sound file, or (for renders only) a folder of them."""
+    mode: int | None = None
+    """Mode of the voice that is pinned."""
 
     @property
     def choices(self) -> tuple[CorpusChoice, ...]:
@@ -40,6 +43,10 @@ class Setup:
     master: tuple[tuple[str, float], ...] = field(default=())
     input: str | None = None
     show: ShowSettings = field(default_factory=ShowSettings)
+    file: Path | None = None
+    """The rack it was read from."""
+    named: frozenset[str] = frozenset()
+    """Tables that stand in that file: what a stage that plays takes from it."""
 
 
 @dataclass(frozen=True)

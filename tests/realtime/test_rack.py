@@ -76,6 +76,20 @@ def test_a_rack_that_is_missing_or_too_big(tmp_path: Path) -> None:
         read_rack(tmp_path / "big.toml")
 
 
+def test_a_deck_without_a_patch_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "rack.toml"
+    path.write_text('[[deck]]\n[deck.controls]\ngain = -6\n[[deck]]\npatch = ""\nlead_frames = 2048\n[[deck]]\npatch = "field"\nmode = 2\n')
+    setup = read_rack(path)
+    assert setup.decks == (DeckSetup(controls=(("gain", -6.0),)), DeckSetup(lead_frames=2048), DeckSetup("field", mode=2))
+    assert (setup.file, setup.named) == (path, {"deck"})
+
+
+def test_a_patch_that_is_no_slug_is_meant_from_the_folder_of_the_rack(tmp_path: Path) -> None:
+    path = tmp_path / "rack.toml"
+    path.write_text('[[deck]]\npatch = "./mine"\n[[deck]]\npatch = "/patches/mine"\n')
+    assert [deck.patch for deck in read_rack(path).decks] == [str(tmp_path / "mine"), "/patches/mine"]
+
+
 MIXED = """
 [input]
 device = "USB"
@@ -117,6 +131,9 @@ WRONG = {
     'labels = "a"': "unknown key or wrong kind; got labels = 'a'",
     'prime = ""': "an empty path",
     "prime = [1]": "unknown key or wrong kind; got prime",
+    "mode = -1": "mode; got -1; allowed: 0 to 63",
+    "mode = true": "unknown key or wrong kind; got mode = True",
+    "mode = 1.0": "unknown key or wrong kind; got mode = 1.0",
 }
 
 
@@ -127,6 +144,14 @@ def test_what_is_no_corpus_label_or_prime_is_refused(line: str, tmp_path: Path) 
     with pytest.raises(RackError, match="deck 1") as caught:
         read_rack(path)
     assert WRONG[line] in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["seed = 1", 'corpus = "a"', 'labels = ["a"]', 'prime = "a.wav"', "mode = 0"])
+def test_an_empty_deck_has_nothing_of_a_patch(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "rack.toml"
+    path.write_text(f"[[deck]]\n{line}\n")
+    with pytest.raises(RackError, match=rf"deck 1 names no patch, and an empty deck has none; got {line.split()[0]};"):
+        read_rack(path)
 
 
 @pytest.mark.parametrize("text", ["[input]\ngain = 1\n", "[input]\ndevice = 2\n", '[input]\ndevice = ""\n', 'input = "USB"\n'])

@@ -107,13 +107,20 @@ def test_a_place_that_cannot_be_written_to_is_a_named_error(played: Snapshot, tm
         write_rack(tmp_path / name, rack_table(played, ShowSettings(), {}, []))
 
 
-def test_decks_up_to_the_last_that_plays(played: Snapshot) -> None:
-    empty = memory_core((), decks=8).stage.snapshot().decks
-    first = played.decks[0]
-    assert len(rack_table(stage(first, empty[1]), ShowSettings(), {}, [])["deck"]) == 1
-    for decks in ((empty[0],), (empty[0], played.decks[1]), (first, empty[1], played.decks[1])):
-        with pytest.raises(RackError, match="a patch in every deck up to the last that plays"):
-            rack_table(stage(*decks), ShowSettings(), {}, [])
+def test_a_deck_that_is_empty_stays_so(played: Snapshot, tmp_path: Path) -> None:
+    empty = replace(memory_core((), decks=8).stage.snapshot().decks[0], stage=(-9.0, 0.5, 1.0, 0.0, 0.0))
+    write_rack(tmp_path / "rack.toml", rack_table(stage(empty, played.decks[1], empty), ShowSettings(), {}, []))
+    setup = read_rack(tmp_path / "rack.toml")
+    assert [manifest and manifest.slug for manifest in check_setup(setup)] == [None, "wide", None]
+    assert dict(setup.decks[0].controls) == {"gain": -9.0, "pan": 0.5, "mute": 1.0, "solo": 0.0, "freeze": 0.0}
+    write_rack(tmp_path / "rack.toml", rack_table(stage(empty), ShowSettings(), {}, []))
+    assert check_setup(read_rack(tmp_path / "rack.toml")) == [None]
+
+
+def test_a_mode_that_is_pinned_is_kept(played: Snapshot, tmp_path: Path) -> None:
+    pinned = replace(played.decks[0], mode_asked=1)
+    write_rack(tmp_path / "rack.toml", rack_table(stage(pinned, played.decks[1]), ShowSettings(), {}, []))
+    assert [deck.mode for deck in read_rack(tmp_path / "rack.toml").decks] == [1, None]
 
 
 def test_an_input_is_kept_by_its_name(played: Snapshot, tmp_path: Path) -> None:
