@@ -28,10 +28,11 @@ from realtime.kernels.deck_controls import note, take_controls
 from realtime.kernels.ring import fill, write
 from realtime.kernels.views import Floats
 from realtime.ladder import Ladder
+from realtime.load_progress import LoadStage, Progress, pack
 from realtime.priority import raise_deck, rest_deck
 from realtime.shared import SharedBlock
 from realtime.stream import VoiceStream, default_controls
-from realtime.voices.voice import burst_steps, make_voice, take_notes
+from realtime.voices.voice import burst_steps, make_voice, prepare, take_notes
 
 IDLE_POLL_S = 0.05
 MEASURED_STEPS = 48
@@ -122,10 +123,16 @@ class DeckProcess:
         self.release()
         rest_deck()
         folder = Path(message["folder"])
+        place = at.ring_words(message["deck"], message["ring"]) + at.R_LOAD
+
+        def progress(stage: LoadStage, done: int, of: int) -> None:
+            self._block.words[place] = pack(stage, done, of)
+
+        progress(LoadStage.READING, 0, 1)
         try:
             manifest = read_manifest(folder)
             voice = make_voice(folder, manifest, read_options(message["options"]))
-            voice.prepare()
+            prepare(voice, progress)
             notes = take_notes(voice)
         except (PatchError, StageError, OSError, MemoryError) as error:
             self.say(event="failed", load=message["load"], error=str(error))
@@ -142,7 +149,7 @@ class DeckProcess:
         self._has_heard = False
         self._seed = int(message["seed"])
         stream = VoiceStream(voice, manifest, self._block.sample_rate_hz)
-        step_ms_p99 = _measure(stream, default_controls(manifest), self._block.sample_rate_hz)
+        step_ms_p99 = _measure(stream, default_controls(manifest), self._block.sample_rate_hz, progress)
         stream.start(self._seed)
         # What it said while its steps were timed, it said to nobody.
         take_notes(voice)
@@ -269,15 +276,17 @@ class DeckProcess:
             self.say(event="mode", mode=mode, name=stream.voice.modes[mode], pinned=self._ladder.pinned is not None)
 
 
-def _measure(stream: VoiceStream, controls: Floats, rate_hz: int) -> float:
+def _measure(stream: VoiceStream, controls: Floats, rate_hz: int, progress: Progress) -> float:
     """Time steps of a fresh stream, which hears noise if it listens; returns the 99th percentile in ms."""
     taken = []
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, round(stream.step_s * rate_hz)).astype(np.float32)
     stream.start(0)
-    for _ in range(MEASURED_STEPS):
+    for count in range(MEASURED_STEPS):
+        progress(LoadStage.MEASURING, count, MEASURED_STEPS)
         started = time.perf_counter_ns()
         stream.next(controls, False, noise)
         taken.append(time.perf_counter_ns() - started)
+    progress(LoadStage.MEASURING, MEASURED_STEPS, MEASURED_STEPS)
     return float(np.percentile(taken, 99)) / 1e6
 
 

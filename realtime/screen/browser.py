@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from textual.binding import BindingType
 
-from realtime.attach.view import JobView, PatchView, StageView
+from realtime.attach.view import DeckView, PatchView, StageView
 from realtime.screen.actions import Where
 from realtime.screen.bars import tiny
 from realtime.screen.lines import Line, Lines, Piece
@@ -16,6 +16,7 @@ from realtime.screen.list_panel import ListPanel
 from realtime.screen.panel import bindings
 from realtime.screen.patch_line import head_line, patch_line
 from realtime.screen.sheet import fit
+from realtime.screen.work_line import job_line, load_line
 
 GAIN: Final = "/audition/gain"
 GAIN_STEP_DB: Final = 1.0
@@ -69,7 +70,9 @@ class BrowserPanel(ListPanel):
     def _facts(self, view: StageView) -> Hashable:
         hidden = view.audition
         trial = (
-            None if hidden is None else (hidden.patch, hidden.state, hidden.error, tiny(max(hidden.peak_db)), self._gain, _silenced(view))
+            None
+            if hidden is None
+            else (hidden.patch, hidden.state, hidden.error, tiny(max(hidden.peak_db)), self._gain, _silenced(view), _load(hidden))
         )
         loaded = tuple((deck.patch, deck.state) for deck in view.decks)
         job = view.job
@@ -80,6 +83,7 @@ class BrowserPanel(ListPanel):
             self._slug,
             self.session.deck,
             loaded,
+            _load(self.session.deck_view),
             trial,
             job.state,
             job.name,
@@ -90,8 +94,11 @@ class BrowserPanel(ListPanel):
     def _draw(self, view: StageView, width: int) -> Sequence[Line]:
         keys = self.stage_app.keys_shown
         found, selected = self._found, self.selected
-        lines = [self._head(), self._trial(view, width), _job_line(view.job, width, keys("browser.cancel"), keys("browser.take"))]
-        lines.append(head_line(width))
+        deck, cancel = self.session.deck_view, keys("browser.cancel")
+        # The key leaves a load into the deck first, then one of what is tried, then the making of a corpus.
+        trying = load_line("♪ trying", view.audition, width, "" if deck.loading else cancel)
+        work = load_line(f"◌ deck {deck.number}:", deck, width, cancel) or job_line(view.job, width, cancel, keys("browser.take"))
+        lines = [self._head(), trying or self._trial(view, width), work, head_line(width)]
         decks = {deck.patch: deck.state for deck in reversed(view.decks) if deck.patch}
         tried = view.audition.patch if view.audition is not None else ""
         for patch in found:
@@ -189,9 +196,12 @@ class BrowserPanel(ListPanel):
         self.stage_app.ask_path("Make a corpus of this folder of sounds", self._folder, self._make)
 
     def do_browser_cancel(self) -> None:
-        """End a load into the selected deck that does not sound yet, or else the making of the corpus."""
-        if self.session.deck_view.state == "loading":
+        """End a load into the selected deck that does not sound yet, or else that of what is tried, or else the making of the corpus."""
+        deck = self.session.deck_view
+        if deck.loading or deck.state == "loading":
             self.session.ask(f"/deck/{self.session.deck}/load/cancel")
+        elif self.session.view.audition is not None and self.session.view.audition.loading:
+            self.session.ask("/audition/stop")
         elif self.session.view.job.state == "running":
             self.session.ask("/corpus/cancel")
         else:
@@ -281,14 +291,6 @@ def _silenced(view: StageView) -> bool:
     return any(deck.patch and view.values.get(f"/deck/{deck.number}/solo") for deck in view.decks)
 
 
-def _job_line(job: JobView, width: int, cancel: str, take: str) -> Line:
-    """The making of a corpus."""
-    if job.state == "running":
-        share = f" {100.0 * job.share:.0f} %" if job.share >= 0.0 else ""
-        said = fit(f" ◌ corpus {job.name}{share}: {job.text}", width - len(cancel) - 9)
-        return (Piece(said, "warning"), Piece(f" {cancel} cancels", "primary", "browser.cancel"))
-    if job.state == "done":
-        return (Piece(f" ✔ corpus {job.name} is made · ", "success"), Piece(f"{take} plays it", "primary", "browser.take"))
-    if job.state in ("failed", "cancelled"):
-        return (Piece(fit(f" ✖ corpus {job.name}: {job.text}", width), "error" if job.state == "failed" else "dim"),)
-    return ()
+def _load(deck: DeckView) -> Hashable:
+    """How far a load is."""
+    return deck.loading, deck.load_share, deck.load_text

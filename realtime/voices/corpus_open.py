@@ -4,6 +4,7 @@ It knows the folder's format, not what is played. Tables are read into memory, b
 where and when it is played, because an hour of it is half a gigabyte that nobody hears at once.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,9 @@ class _Bound(NamedTuple):
     meaning: str
 
 
-def open_corpus_folder(path: Path, *, spec: DescriptorSpec, sample_rate_hz: int) -> UnitCorpus:
+def open_corpus_folder(
+    path: Path, *, spec: DescriptorSpec, sample_rate_hz: int, read: Callable[[int, int], None] = lambda done, of: None
+) -> UnitCorpus:
     """Open a corpus for a model.
 
     Parameters
@@ -39,6 +42,8 @@ def open_corpus_folder(path: Path, *, spec: DescriptorSpec, sample_rate_hz: int)
         The descriptors, hop and rate of the model.
     sample_rate_hz : int
         Of the patch.
+    read : callable, optional
+        Told how many bytes of its tables are checked and read, of how many.
 
     Returns
     -------
@@ -62,9 +67,12 @@ def open_corpus_folder(path: Path, *, spec: DescriptorSpec, sample_rate_hz: int)
     if manifest.units == 0:
         raise VoiceError(f"{path}: a corpus without a unit", got="0 units", allowed="1 and up", hint="build it again with other sounds")
     arrays: Arrays = {}
-    for name in manifest.arrays:
-        read = read_array(path, manifest, name)
-        arrays[name] = np.frombuffer(read.data, np.dtype(read.dtype)).reshape(read.shape)
+    done, whole = 0, sum(array.bytes for array in manifest.arrays.values())
+    for name, array in manifest.arrays.items():
+        found = read_array(path, manifest, name)
+        arrays[name] = np.frombuffer(found.data, np.dtype(found.dtype)).reshape(found.shape)
+        done += array.bytes
+        read(done, whole)
     _check_arrays(path, manifest, arrays)
     corpus = UnitCorpus(
         descriptors=arrays["descriptors"],

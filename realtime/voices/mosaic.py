@@ -6,6 +6,7 @@ sequencer's place (`follow`), or be answered by it (`answer`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from patches.manifest import Manifest
 from patches.mosaic_controls import LABEL_PREFIX
 from patches.reader import read_bytes
 from realtime.kernels.views import Floats
+from realtime.load_progress import LoadStage, Progress, untold
 from realtime.voices.forecaster import Forecaster, make_forecaster
 from realtime.voices.listener import Listener
 from realtime.voices.mosaic_choice import Chooser
@@ -64,6 +66,7 @@ class Mosaic:
         self.channels = manifest.audio.channels
         self.sample_rate_hz = manifest.audio.sample_rate_hz
         self.log: Callable[[UnitEvent], None] | None = None
+        self.progress: Progress = untold
         self._folder = folder
         self._manifest = manifest
         self._options = options or VoiceOptions()
@@ -83,7 +86,7 @@ class Mosaic:
         VoiceError — a corpus or the sequencer is not what the manifest says, or the prime cannot be heard.
         PatchError — a file is missing or not the one the manifest names.
         """
-        parts: MosaicParts = load_parts(self._folder, self._manifest, self._options)
+        parts: MosaicParts = load_parts(self._folder, self._manifest, self._options, partial(self.progress, LoadStage.READING))
         self._corpus, self._prime = parts.corpus, parts.prime
         corpus = self._corpus
         model = self._manifest.model("sequencer")
@@ -109,7 +112,8 @@ class Mosaic:
         self.reset(0)
         out = np.zeros((self.step_frames, self.channels), np.float32)
         defaults = np.array([c.default for c in self._manifest.controls], np.float32)
-        for _ in range(WARM_HOPS * steps):
+        for count in range(WARM_HOPS * steps):
+            self.progress(LoadStage.WARMING, count, WARM_HOPS * steps)
             self.step(defaults, False, out)
         self.reset(0)
 

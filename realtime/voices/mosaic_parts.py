@@ -3,6 +3,7 @@
 It knows files and tables, not how a step is made.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ PRIME_FRAMES = 1024
 """The end of a seed clip that is heard, 24 s at a hop of 1024: more than any model here remembers."""
 
 PCM_SCALE = 32_768
+PART = 1_000
+"""What one corpus counts for in what is told of reading, however large it is: how large is known only when it is opened."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +45,8 @@ class MosaicParts:
     notes: tuple[str, ...]
 
 
-def load_parts(folder: Path, manifest: Manifest, options: VoiceOptions) -> MosaicParts:
-    """Read a patch's tables, its corpora and its prime.
+def load_parts(folder: Path, manifest: Manifest, options: VoiceOptions, read: Callable[[int, int], None]) -> MosaicParts:
+    """Read a patch's tables, its corpora and its prime; `read` is told how much of them is there, of how much.
 
     A corpus that is not the patch's own is z-scored by its own statistics: what is average for the model is average for the corpus, so a
     model of one sound plays all of another.
@@ -57,10 +60,17 @@ def load_parts(folder: Path, manifest: Manifest, options: VoiceOptions) -> Mosai
     tables = load_patch_tables(folder, manifest)
     own = load_patch_corpus(folder, manifest)
     size, rate_hz = own.descriptors.shape[1], manifest.audio.sample_rate_hz
-    opened = [
-        (own if choice.path == OWN_CORPUS else open_corpus_folder(Path(choice.path), spec=own.spec, sample_rate_hz=rate_hz), choice)
-        for choice in options.corpora
-    ]
+    opened: list[tuple[UnitCorpus, CorpusChoice]] = []
+
+    def of_this(done: int, of: int) -> None:
+        read(PART * (1 + len(opened)) + PART * done // of, PART * (1 + len(options.corpora)))
+
+    for choice in options.corpora:
+        of_this(0, 1)
+        path = Path(choice.path)
+        corpus = own if choice.path == OWN_CORPUS else open_corpus_folder(path, spec=own.spec, sample_rate_hz=rate_hz, read=of_this)
+        opened.append((corpus, choice))
+    of_this(0, 1)
     corpus, dropped = _joined(opened) if opened else (own, ())
     prime = tables.prime
     if options.prime is not None:

@@ -3,6 +3,7 @@
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Primes:
         Both are run through every prime here, and left in the state after the last.
     kept_frames : int
         How many of the last codes a start keeps.
+    heard : callable
+        Told how many primes are heard, of how many.
 
     Raises
     ------
@@ -52,7 +55,15 @@ class Primes:
     PatchError — the file is not the one the manifest names.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, model: TokenModel, decoder: TokenDecoder, kept_frames: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        model: TokenModel,
+        decoder: TokenDecoder,
+        kept_frames: int,
+        heard: Callable[[int, int], None],
+    ) -> None:
         model.reset()
         decoder.reset()
         width = model.inputs["condition"].shape[1]
@@ -64,9 +75,11 @@ class Primes:
         else:
             steps = int(manifest.settings["context_steps"])
             codes, self._conditions = _read(entry.file, read_bytes(folder, entry), model, width, steps)
-            self.starts = tuple(
-                _hear(model, decoder, heard, condition, kept_frames) for heard, condition in zip(codes, self._conditions, strict=True)
-            )
+            starts: list[Start] = []
+            for said, condition in zip(codes, self._conditions, strict=True):
+                heard(len(starts), len(codes))
+                starts.append(_hear(model, decoder, said, condition, kept_frames))
+            self.starts = tuple(starts)
         # A wrong class is further away than any parameters can be.
         classes = int(manifest.settings["classes"])
         self._weights = np.ones(width, np.float32)

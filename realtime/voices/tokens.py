@@ -4,6 +4,7 @@ It knows the models of one patch. One step is one call of the decoder and, unles
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from patches.manifest import Manifest
 from realtime.errors import VoiceError
 from realtime.kernels.views import Floats
+from realtime.load_progress import LoadStage, Progress, untold
 from realtime.voices.token_decoder import TokenDecoder
 from realtime.voices.token_models import MODES, TokenModel
 from realtime.voices.token_primes import Primes, Start
@@ -47,6 +49,7 @@ class Tokens:
         """Complete after `prepare`: whether there is a shorter window is seen only inside the file."""
         self.log: Callable[[UnitEvent], None] | None = None
         """Never called: nothing here comes from a corpus."""
+        self.progress: Progress = untold
         self._folder = folder
         self._manifest = manifest
         self.faults = 0
@@ -75,16 +78,22 @@ class Tokens:
         """
         settings = self._manifest.settings
         model = self._model = TokenModel(self._folder, self._manifest)
+        opened = len(model.modes)
+        self.progress(LoadStage.READING, opened, opened + 1)
         self._decoder = TokenDecoder(self._folder, self._manifest, model.codebooks)
+        self.progress(LoadStage.READING, opened + 1, opened + 1)
         self.modes = model.modes
         self._recent = np.zeros((int(settings["freeze_steps"]), model.codebooks), np.int64)
-        self._primes = Primes(self._folder, self._manifest, model, self._decoder, len(self._recent))
+        heard = partial(self.progress, LoadStage.HEARING)
+        self._primes = Primes(self._folder, self._manifest, model, self._decoder, len(self._recent), heard)
         books = range(1, model.codebooks + 1)
         self._warmth = np.array([float(settings.get(f"codebook_temperature_{book}", 1.0)) for book in books], np.float32)
         self._condition: Floats = model.inputs["condition"][0]
         self._mix = np.zeros(self._classes, np.float32)
         out = np.zeros((self.step_frames, 1), np.float32)
-        for mode in (*range(len(self.modes)), 0):
+        warmed = (*range(len(self.modes)), 0)
+        for count, mode in enumerate(warmed):
+            self.progress(LoadStage.WARMING, count, len(warmed))
             self.set_mode(mode)
             self.reset(0)
             for frozen in (False,) * WARM_STEPS + (True, False):

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from patches.manifest import Manifest
 from realtime.errors import VoiceError
 from realtime.kernels.views import Floats
+from realtime.load_progress import Progress
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,20 @@ class Listener(Voice, Protocol):
 def listener(voice: Voice) -> Listener | None:
     """The voice as one that hears the live input; None where it does not."""
     return cast(Listener, voice) if getattr(voice, "listens", False) else None
+
+
+class Reporter(Voice, Protocol):
+    """A voice that says how far `prepare` is. Any other voice does not have this."""
+
+    progress: Progress
+    """Called from `prepare`, with stages from reading to warming up."""
+
+
+def prepare(voice: Voice, progress: Progress) -> None:
+    """Have a voice prepare itself, and say how far it is where it can; errors as `Voice.prepare`."""
+    if hasattr(voice, "progress"):
+        cast(Reporter, voice).progress = progress
+    voice.prepare()
 
 
 VOICES: dict[str, str] = {"mosaic": "realtime.voices.mosaic:Mosaic", "tokens": "realtime.voices.tokens:Tokens"}
