@@ -28,11 +28,12 @@ MOST_IN_BUNDLE = 4096
 PANIC = "/panic"
 """Waits for nothing, not even for what was asked for before."""
 _DECK_LOADS = ("load", "corpora", "prime", "patch/next", "patch/previous", "patch/random", "patch/program")
-LOADS = frozenset(("/audition/load", *(f"/deck/{{deck}}/{name}" for name in _DECK_LOADS)))
+LOADS = frozenset(("/audition/load", "/rack/load", *(f"/deck/{{deck}}/{name}" for name in _DECK_LOADS)))
 """Rows that ask for files of patches, which the thread of a socket or port must not wait for."""
 
-Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | None"]
-"""Serves a row: returns what `/done` or the answer says, or the number of the load that has to sound first. Raises named errors."""
+Handler = Callable[[Address, tuple[Value, ...], Origin], "tuple[Value, ...] | int | dict[int, int] | None"]
+"""Serves a row: returns what `/done` or the answer says, or the number of the load that has to sound first, or of one in each of several
+decks. Raises named errors."""
 
 
 class ControlCore:
@@ -301,10 +302,10 @@ class ControlCore:
     def _tell(self, origin: Origin, outcome: Outcome) -> None:
         self._guarded(lambda: origin.tell(outcome))
 
-    def _ended(self, origin: Origin, outcome: Outcome, panics: int) -> None:
-        """A load has ended: one that was asked for after a panic and sounds now opens the sound again."""
+    def _ended(self, origin: Origin, outcome: Outcome, panics: int, *, sounds: bool) -> None:
+        """Loads have ended: what was asked for after a panic and sounds now opens the sound again."""
         with self._lock:
-            if outcome.state == "done" and panics == self._panics:
+            if sounds and panics == self._panics:
                 self.resume()
         self._tell(origin, outcome)
 
@@ -349,7 +350,17 @@ class ControlCore:
         if isinstance(done, int):
             self._mirror.refresh(now=True)
             deck = self._mirror.namespace.decks.get(path, do.AUDITION)
-            self.pending.expect(done, deck, lambda why: self._ended(origin, _outcome(path, values, why), panics))
+            self.pending.expect(done, deck, lambda why: self._ended(origin, _outcome(path, values, why), panics, sounds=not why))
+            return None
+        if isinstance(done, dict):
+            loads = done
+            self._mirror.refresh(now=True)
+
+            def ended(whys: dict[int, str]) -> None:
+                outcome = _outcome(path, values, "; ".join(f"deck {deck + 1}: {why}" for deck, why in whys.items()))
+                self._ended(origin, outcome, panics, sounds=len(whys) < len(loads))
+
+            self.pending.expect_all(loads, ended)
             return None
         return Outcome(path, "done", values if done is None else done)
 

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from importlib.metadata import PackageNotFoundError, version
 
 from patches.library import available
 from realtime import commands as do
@@ -11,12 +10,13 @@ from realtime.control.core import ControlCore, Handler
 from realtime.control.outcome import Origin
 from realtime.corpora import parse_corpus
 from realtime.errors import CorpusError, OptionError
+from realtime.version import own_version
 
 PROGRAM = "starling"
 
 
 class DeckCommands:
-    """Serves the rows of decks, panic, status and version.
+    """Serves the rows of decks, panic, counts, status and version.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class DeckCommands:
         table: dict[str, Handler] = {
             "load": self._load,
             "load/cancel": lambda address, values, origin: self._ask(do.CancelLoad(self._deck(address))),
+            "load/state": self._load_state,
             "unload": lambda address, values, origin: self._ask(do.Unload(self._deck(address))),
             "reset": lambda address, values, origin: self._ask(do.Reset(self._deck(address), int(values[0]) if values else None)),
             "seed": lambda address, values, origin: self._ask(do.Reset(self._deck(address), int(values[0]))),
@@ -51,8 +52,9 @@ class DeckCommands:
         for name, handler in table.items():
             core.serve(f"/deck/{{deck}}/{name}", handler)
         core.serve("/panic", self._panic)
+        core.serve("/counts/clear", self._clear_counts)
         core.serve("/status", self._status)
-        core.serve("/version", lambda address, values, origin: (PROGRAM, _version()))
+        core.serve("/version", lambda address, values, origin: (PROGRAM, own_version()))
 
     def _deck(self, address: Address) -> int:
         return self._core.deck_of(address.path)
@@ -109,11 +111,15 @@ class DeckCommands:
             deck.lead_frames,
             deck.step_ms,
             deck.step_share,
-            deck.underruns,
+            deck.recent_underruns,
             deck.restarts,
             deck.latency_ms,
             deck.error,
         )
+
+    def _load_state(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
+        deck = self._core.recent().decks[self._deck(address)]
+        return ("loading" if deck.loading else "idle", deck.loading, deck.load_share, deck.load_text)
 
     def _status(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
         stage = self._core.recent()
@@ -127,12 +133,16 @@ class DeckCommands:
             self._busiest,
             float(stage.sample_rate_hz),
             measured,
-            stage.underruns,
-            stage.device_xruns,
+            sum(deck.recent_underruns for deck in stage.decks),
+            stage.recent_xruns,
             max(stage.peak_db),
             # OSC's integers have 32 bits: half a day at 48 kHz.
             stage.clock_frames % 2**31,
         )
+
+    def _clear_counts(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
+        self._busiest = 0.0
+        self._ask(do.ClearCounts())
 
     def _panic(self, address: Address, values: tuple[Value, ...], origin: Origin) -> tuple[Value, ...]:
         on = not values or values[0] == 1
@@ -142,10 +152,3 @@ class DeckCommands:
 
 def _slugs() -> list[str]:
     return sorted({entry.slug for entry in available() if entry.manifest is not None})
-
-
-def _version() -> str:
-    try:
-        return version("starling-live")
-    except PackageNotFoundError:
-        return "0"

@@ -5,6 +5,8 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
+from realtime.plain import plain
+
 KEPT = 500
 """Lines that can be scrolled back to."""
 REPEAT_S = 10.0
@@ -40,6 +42,8 @@ class EventLog:
     def say(self, channel: str, text: str, key: str = "") -> None:
         """Note that something happened. Things with the same `key` (by default: the same text) are one thing."""
         now = time.monotonic()
+        # Names of files, ports and programs are in it.
+        channel, text = plain(channel), plain(text)
         name = (channel, key or text)
         with self._lock:
             when, waiting = self._said.get(name, (-REPEAT_S, 0))

@@ -1,8 +1,9 @@
 """What was asked for and is not done yet: loads that are to sound, and clients that wait for all of it. It knows numbers, not patches."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from realtime.snapshot import Snapshot
@@ -56,6 +57,19 @@ class Pending:
         with self._lock:
             self._order += 1
             self._loads.append(_Load(self._order, number, deck, ended))
+
+    def expect_all(self, loads: Mapping[int, int], ended: Callable[[dict[int, str]], None]) -> None:
+        """The same for several loads, by deck: `ended` is called once, with the reason of each that will not be heard."""
+        whys: dict[int, str] = {}
+
+        def one(deck: int, why: str) -> None:
+            # From the conductor's thread alone.
+            whys[deck] = why
+            if len(whys) == len(loads):
+                ended({deck: why for deck, why in sorted(whys.items()) if why})
+
+        for deck, number in loads.items():
+            self.expect(number, deck, partial(one, deck))
 
     def sync(self, then: Callable[[], None]) -> None:
         """Call `then` once every load expected until now has ended, and nothing else is waiting to be done. It must not raise."""

@@ -26,7 +26,7 @@ LOOK_S = 0.25
 
 
 class SceneMover:
-    """Serves ``/scene/recall`` and ``/scene/morph``: one at a time, the latest wins.
+    """Serves ``/scene/recall``, ``/scene/morph``, ``/scene/next`` and ``/scene/previous``: one at a time, the latest wins.
 
     Parameters
     ----------
@@ -75,11 +75,19 @@ class SceneMover:
         """Answer the rows, and be called by the conductor."""
         self._core.serve("/scene/recall", self._serve_move)
         self._core.serve("/scene/morph", self._serve_move)
+        self._core.serve("/scene/next", lambda address, values, origin: self._recall_beside(1, origin))
+        self._core.serve("/scene/previous", lambda address, values, origin: self._recall_beside(-1, origin))
         self._core.tick(self)
 
     def _serve_move(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
         """Done is what is begun or waits for its bar; a patch that then does not load is told as failed."""
         self.move(self._store.find(str(values[0])), float(values[1]) if len(values) > 1 else 0.0, origin)
+
+    def _recall_beside(self, step: int, origin: Origin) -> tuple[Value, ...]:
+        """Recall the scene beside the one that the stage goes to or has gone to last."""
+        scene = self._store.beside(self.waiting or self._store.last, step)
+        self.move(scene, 0.0, origin)
+        return (scene.name,)
 
     def move(self, scene: Scene, seconds: float, asked: Origin) -> None:
         """Go to a scene: at once where no clock runs, else on the next bar; over `seconds`, 0 is a recall."""

@@ -82,6 +82,20 @@ class SceneStore:
                 raise SceneError("no such scene", got=repr(name[:64]), allowed=_listed(self._scenes), hint="/scene/save makes one")
             return scene
 
+    def beside(self, name: str, step: int) -> Scene:
+        """The scene `step` places after one (negative: before), round and round; beside none that there is, the first or the last.
+
+        Raises
+        ------
+        SceneError — there are none.
+        """
+        with self._lock:
+            names = list(self._scenes)
+            if not names:
+                raise SceneError("there are no scenes", hint="/scene/save makes one")
+            place = names.index(name) if name in self._scenes else -1 if step > 0 else 0
+            return self._scenes[names[(place + step) % len(names)]]
+
     def save(self, name: str) -> Scene:
         """Store the stage as it stands; a scene of this name is replaced and keeps its place.
 

@@ -86,6 +86,12 @@ TABLE: tuple[Row, ...] = (
         (_text("patch"), _whole("seed", 0, SEED_MAX, optional=True)),
     ),
     Row("/deck/{deck}/load/cancel", "command", "leave a load that does not sound yet; what sounds goes on"),
+    Row(
+        "/deck/{deck}/load/state",
+        "query",
+        "how far a load is",
+        answer="state s (idle, loading), patch s, share f (0 to 1; -1 where nothing loads), text s",
+    ),
     Row("/deck/{deck}/unload", "command", "fade out and empty the deck"),
     Row("/deck/{deck}/reset", "command", "begin anew with the same seed, or with another", (_whole("seed", 0, SEED_MAX, optional=True),)),
     Row("/deck/{deck}/seed", "command", "begin anew with this seed", (_whole("seed", 0, SEED_MAX),)),
@@ -107,7 +113,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "/deck/{deck}/state",
         "query",
-        "what the deck does",
+        "what the deck does; underruns are those since it was loaded or reset, or counts were cleared",
         answer="patch s, state s, lead frames i, step ms f, share of a step's time f, underruns i, restarts i, latency ms f, error s",
     ),
     # A deck that is hidden: no scene, rack or stem has it, the master has.
@@ -123,6 +129,8 @@ TABLE: tuple[Row, ...] = (
         "move to a scene over seconds",
         (_text("name"), Argument("seconds", "f", 0.0, LONGEST_MORPH_S, "s")),
     ),
+    Row("/scene/next", "command", "recall the scene after the last one recalled; after the last comes the first; done with name s"),
+    Row("/scene/previous", "command", "recall the one before; before the first comes the last; done with name s"),
     Row("/scene/delete", "command", "forget a scene", (_text("name"),)),
     Row("/scene/rename", "command", "give a scene another name", (_text("name"), _text("new name"))),
     Row("/scene/list", "query", "names of the scenes", answer="name s, ..."),
@@ -145,6 +153,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("/record/state", "query", "what is being recorded", answer="recording i, seconds f, dropped frames i, path s"),
     Row("/rack/save", "command", "write decks, patches, values, scenes and mappings as a rack file", (_text("path"),)),
+    Row("/rack/load", "command", "take all of it from a rack file, cross-fading; done when every deck of it sounds", (_text("path"),)),
     # Corpora.
     Row(
         "/corpus/make",
@@ -171,6 +180,7 @@ TABLE: tuple[Row, ...] = (
         "own",
     ),
     Row("/transport/quantum", "value", "beats of a bar; 0: nothing waits", (_whole("quantum", 0, MAX_QUANTUM, 4, unit="beats"),), "own"),
+    Row("/transport/tap", "command", "tap the tempo: the mean of up to eight taps; done with tempo f"),
     Row("/transport/beat", "query", "where the clock is", answer="beat f, tempo f, running i"),
     # MIDI.
     Row(
@@ -207,6 +217,7 @@ TABLE: tuple[Row, ...] = (
     Row("/midi/report", "query", "the last message of a controller", answer="port s, message s"),
     # The whole.
     Row("/panic", "command", "silence, at once; 0 takes it back", (_whole("on", 0, 1, 1, optional=True),)),
+    Row("/counts/clear", "command", "count underruns, device xruns, the peak load and the longest time of the mixer from now on"),
     Row(
         "/status",
         "query",

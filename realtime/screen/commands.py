@@ -28,6 +28,7 @@ class Commands:
             "record": stage,
             "master": stage,
             "scene": stage,
+            "takes": stage,
             "deck": DeckActions(app),
             "control": ControlActions(app),
             "panel": screen,

@@ -1,5 +1,7 @@
 """What a performer does to the selected control, by keys. It knows the session, and which controls a deck has."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from realtime.control.address import Argument, Value, take_argument
@@ -26,10 +28,28 @@ def typed_value(text: str, argument: Argument) -> tuple[Value, bool]:
         return take_argument(argument, text)
     plain = text.removesuffix(argument.unit).strip().replace(",", ".").replace("−", "-")
     try:
-        number = float(plain)
+        # A seed has more digits than a float.
+        number = int(plain) if argument.tag == "i" and plain.lstrip("+-").isdecimal() else float(plain)
     except ValueError:
         raise ValueError(f"{argument.name}: got {text[:40]!r}; allowed: {argument.allowed}") from None
     return take_argument(argument, number)
+
+
+def ask_value(app: "StarlingScreen", title: str, argument: Argument, text: str, then: Callable[[Value], None]) -> None:
+    """Ask for an argument, with `text` offered; what it cannot be is said and asked for again, and `then` gets what it is."""
+
+    def take(typed: str) -> None:
+        try:
+            value, clipped = typed_value(typed, argument)
+        except ValueError as error:
+            app.session.say(str(error), True)
+            ask_value(app, title, argument, typed, then)
+            return
+        then(value)
+        if clipped:
+            app.session.say(f"{typed} is out of range; {shown_value(value)} was taken")
+
+    app.prompt(f"{title}: {argument.allowed}", text, take)
 
 
 def shown_value(value: Value) -> str:
@@ -100,21 +120,7 @@ class ControlActions:
         path = self._session.control
         address, value = self._session.address(path), self._session.value(path)
         if address is not None and value is not None:
-            self._ask_value(path, address.argument, shown_value(value))
-
-    def _ask_value(self, path: str, argument: Argument, text: str) -> None:
-        def take(typed: str) -> None:
-            try:
-                value, clipped = typed_value(typed, argument)
-            except ValueError as error:
-                self._session.say(str(error), True)
-                self._ask_value(path, argument, typed)
-                return
-            self._session.set(path, value)
-            if clipped:
-                self._session.say(f"{typed} is out of range; {shown_value(value)} was taken")
-
-        self._app.prompt(f"{path}: {argument.allowed}", text, take)
+            ask_value(self._app, path, address.argument, shown_value(value), partial(self._session.set, path))
 
     def do_control_only(self) -> None:
         """The selected class at full, the deck's others at nothing."""
@@ -124,7 +130,7 @@ class ControlActions:
             self._session.say("select a class first", True)
             return
         addresses = self._session.view.addresses
-        classes = [one for one in addresses if one.startswith(prefix)]
+        classes = [one for one, address in addresses.items() if one.startswith(prefix) and address.argument.tag == "f"]
         self._session.set_all({one: _end(addresses[one].argument, one == path) for one in classes})
 
     def do_control_learn(self) -> None:

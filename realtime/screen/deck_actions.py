@@ -1,7 +1,11 @@
 """What a performer does to the selected deck. It knows the session, and where the decks are shown."""
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from realtime.control.address import Value
+from realtime.screen.control_actions import ask_value
 
 if TYPE_CHECKING:
     from realtime.screen.app import StarlingScreen
@@ -11,7 +15,7 @@ LEAD_STEP: Final = 1.5
 SHORTEST_LEAD_FRAMES: Final = 64
 """Below it a step is less than a frame's worth; the stage keeps what a block needs in any case."""
 ANSWER_S: Final = 0.5
-"""A lead that was asked for is seen on the deck by then; until then the next step goes on from what was asked."""
+"""A lead or mode that was asked for is seen on the deck by then; until then the next step goes on from what was asked."""
 SEEDS: Final = 2**31
 """Seeds that are drawn: as many as OSC's `i` can name."""
 
@@ -27,7 +31,9 @@ class DeckActions:
     def __init__(self, app: "StarlingScreen") -> None:
         self._app = app
         self._session = app.session
-        self._leads: dict[int, tuple[int, float]] = {}
+        self._asked: dict[str, tuple[int, float]] = {}
+        """Address -> what was asked there last, and when."""
+        self._prime = str(Path.cwd())
 
     def do_deck_select(self, number: int) -> None:
         """Go to a deck by its number, from 1."""
@@ -63,9 +69,35 @@ class DeckActions:
 
     def do_deck_new_seed(self) -> None:
         """Begin anew with a seed nobody chose."""
-        seed = secrets.randbelow(SEEDS)
-        self._session.ask(self._path("seed"), seed)
-        self._session.say(f"deck {self._session.deck}: seed {seed}")
+        self._begin_with(self._session.deck, secrets.randbelow(SEEDS))
+
+    def do_deck_seed(self) -> None:
+        """Ask for a seed, and begin anew with it."""
+        path, number = self._path("seed"), self._session.deck
+        address = self._session.address(path)
+        if address is not None:
+            ask_value(self._app, path, address.arguments[0], str(self._session.deck_view.seed), lambda seed: self._begin_with(number, seed))
+
+    def do_deck_prime(self) -> None:
+        """Ask for a sound file, and begin anew after the sequencer has heard it."""
+        path, number = self._path("prime"), self._session.deck
+
+        def hear(file: str) -> None:
+            self._prime = file
+            self._session.ask(path, file, then=lambda told: self._session.say_done(told, f"deck {number} begins after {Path(file).name}"))
+
+        self._app.ask_path(f"Sound file for the sequencer of deck {number} to hear first", self._prime, hear)
+
+    def do_deck_mode(self) -> None:
+        """Pin the next mode of the voice; after the last leave it to the machine."""
+        deck, path = self._session.deck_view, self._path("mode")
+        if len(deck.modes) < 2:
+            self._session.say(f"deck {deck.number} has no other mode" if deck.modes else f"deck {deck.number} plays nothing", True)
+            return
+        mode = self._last_asked(path, deck.mode_asked) + 1
+        mode = mode if mode < len(deck.modes) else -1
+        self._ask_and_note(path, mode)
+        self._session.say(f"deck {deck.number} chooses its mode" if mode < 0 else f"deck {deck.number}: mode {deck.modes[mode]}")
 
     def do_deck_unload(self) -> None:
         """Empty the deck; ask before, since nothing brings back what it played."""
@@ -81,6 +113,10 @@ class DeckActions:
         """Load the patch before by name."""
         self._session.ask(self._path("patch/previous"))
 
+    def do_deck_random_patch(self) -> None:
+        """Load any other patch."""
+        self._session.ask(self._path("patch/random"))
+
     def do_deck_longer_lead(self) -> None:
         """Keep more sound ready."""
         self._lead(LEAD_STEP)
@@ -91,8 +127,9 @@ class DeckActions:
 
     def do_deck_auto_lead(self) -> None:
         """Let the deck choose."""
-        self._leads.pop(self._session.deck, None)
-        self._session.ask(self._path("lead"), 0)
+        path = self._path("lead")
+        self._asked.pop(path, None)
+        self._session.ask(path, 0)
         self._session.say(f"deck {self._session.deck} chooses its lead")
 
     def _path(self, rest: str) -> str:
@@ -104,14 +141,24 @@ class DeckActions:
             self._app.select((self._session.deck - 1 + by) % count + 1)
 
     def _lead(self, factor: float) -> None:
-        path, number, now = self._path("lead"), self._session.deck, self._app.clock()
-        asked, asked_s = self._leads.get(number, (0, 0.0))
-        before = asked if asked and now - asked_s < ANSWER_S else self._session.deck_view.lead_frames
+        path, number = self._path("lead"), self._session.deck
+        before = self._last_asked(path, self._session.deck_view.lead_frames)
         address = self._session.address(path)
         if address is None or not before:
             self._session.say(f"deck {number} has no lead: it is empty", True)
             return
         frames = min(max(round(before * factor), SHORTEST_LEAD_FRAMES), int(address.arguments[0].maximum))
-        self._leads[number] = (frames, now)
-        self._session.ask(path, frames)
+        self._ask_and_note(path, frames)
         self._session.say(f"deck {number}: lead {1000 * frames / self._session.view.sample_rate_hz:.0f} ms")
+
+    def _begin_with(self, number: int, seed: Value) -> None:
+        self._session.ask(f"/deck/{number}/seed", seed, then=lambda told: self._session.say_done(told, f"deck {number}: seed {seed}"))
+
+    def _last_asked(self, path: str, shown: int) -> int:
+        """What was asked for a moment ago, before the deck has it; otherwise what it has."""
+        asked, asked_s = self._asked.get(path, (shown, -ANSWER_S))
+        return asked if self._app.clock() - asked_s < ANSWER_S else shown
+
+    def _ask_and_note(self, path: str, value: int) -> None:
+        self._asked[path] = (value, self._app.clock())
+        self._session.ask(path, value)

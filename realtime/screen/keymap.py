@@ -3,7 +3,7 @@
 ::
 
     "deck.mute" = "z"
-    "stage.panic" = ["p", "j"]
+    "stage.panic" = ["p", "f11"]
 """
 
 import os

@@ -77,11 +77,13 @@ def typed(text: str) -> list[str]:
 EMPTY = replace(VIEW, decks=tuple(DeckView(number) for number in (1, 2, 3)), record=RecordView())
 QUIET = replace(VIEW, record=RecordView())
 PANICKED = replace(VIEW, panicked=True)
+MODES = replace(VIEW, decks=(replace(VIEW.decks[0], modes=("full", "light")),))
 LEARNING = replace(VIEW, midi=replace(VIEW.midi, learning=RAIN))
 AUDITIONING = replace(VIEW, audition=DeckView(0, "textures", "Textures", "tokens", "playing"))
 MAKING = replace(VIEW, job=JobView("mine", 0.4, "12 of 30 files", "running"))
 MADE = {"/corpus/state": ("done", "mine", 1.0, "120 units", "/corpora/mine")}
 MANY_LINES = replace(VIEW, lines=tuple(LineView(number + 1, 1_700_000_000.0 + number, "osc", f"line {number}") for number in range(200)))
+PASSING = replace(VIEW, traffic=tuple(LineView(n, 1_700_000_100.0, f"osc {way}", "/deck/1/gain") for n, way in ((1, "in"), (2, "out"))))
 HERE = str(Path.cwd())
 OSC_LINE = "/deck/9/gain: there is no such address"
 MIDI_LINE = "nanoKONTROL2 is here"
@@ -120,7 +122,28 @@ CASES: dict[str, list[Case]] = {
         Case(then=["ctrl+u", *typed("pyproject.toml")], sees=shows(Confirm)),
         Case([("/rack/save", (str(Path.cwd() / "pyproject.toml"),))], then=["ctrl+u", *typed("pyproject.toml"), "y"]),
         Case(then=["escape"], sees=lambda app, link: not isinstance(app.screen, Prompt)),
+        # Beside the takes, until there is a rack of this show.
+        Case([("/rack/save", (str(Path.cwd() / "Starling" / "starling.toml"),))], then=["enter"]),
+        Case([("/rack/save", ("/racks/show.toml",))], view=replace(VIEW, rack="/racks/show.toml"), then=["enter"]),
     ],
+    "stage.load_rack": [
+        Case([("/rack/load", ("/racks/show.toml",))], view=replace(VIEW, rack="/racks/show.toml"), then=["enter"]),
+        Case([("/rack/load", ("/racks/a.toml",))], then=["ctrl+u", *typed("/racks/a.toml")], sees=says("rack loaded: /racks/a.toml")),
+    ],
+    "stage.command": [
+        Case([("/scene/morph", ("verse", 8.0))], then=typed("/scene/morph verse 8"), sees=says("done: /scene/morph verse 8")),
+        Case([("/deck/2/seed", (7,))], deck=2, then=typed("seed 7")),
+        # A value is set so that it can be taken back, and shown where nothing stands behind it.
+        Case([("/deck/1/gain", (-6.5,)), ("/deck/1/gain", (0.0,))], then=[*typed("gain -6.5"), "u"]),
+        Case(then=typed("gain"), sees=lambda app, link: says("/deck/1/gain 0")(app, link) and not link.asked),
+        Case([("/deck/1/gain", (12.0,))], then=typed("gain 99"), sees=says("out of range: /deck/1/gain 12 was taken")),
+        # What cannot be taken is offered again, and so is the last line.
+        Case([("/panic", ())], then=[*typed("/panik"), *typed("/panic")], sees=says("no such address now; got /panik; allowed: /panic")),
+        Case([("/deck/1/reset", ()), ("/deck/1/reset", ())], then=[*typed("reset"), "colon", "enter"]),
+        Case([("/deck/1/corpora", ("a", "b"))], then=["c", "o", "r", "p", "right", *typed(" a b")]),
+        Case([], then=["enter"], sees=lambda app, link: not app.screen.is_modal),
+    ],
+    "stage.clear_counts": [Case([("/counts/clear", ())], sees=says("drop-outs are counted from now on"))],
     "record.toggle": [
         Case([("/record/stop", ())], sees=says("take: Starling/take 2026-11-21 20.15.wav")),
         Case([("/record/start", ())], view=QUIET, answers={"/record/start": ("/music/a.wav",)}, sees=says("recording /music/a.wav")),
@@ -133,6 +156,8 @@ CASES: dict[str, list[Case]] = {
         Case([("/master/gain", (12.0,))], view=replace(VIEW, values={**VIEW.values, "/master/gain": 11.5})),
     ],
     "master.down": [Case([("/master/gain", (-1.0,))])],
+    "master.input_up": [Case([("/master/input_gain", (1.0,))], sees=says("input +1.0 dB"))],
+    "master.input_down": [Case([("/master/input_gain", (-1.0,)), ("/master/input_gain", (-2.0,))], then=["{"], sees=says("input -2.0 dB"))],
     **{f"deck.select_{n}": [Case(sees=selects(n), deck=4 - n if n != 2 else 1)] for n in (1, 2, 3)},
     **{f"deck.select_{n}": [Case(sees=says(f"there is no deck {n}; there are 3"))] for n in range(4, 9)},
     "deck.next": [Case(sees=selects(2)), Case(deck=3, sees=selects(1))],
@@ -142,6 +167,20 @@ CASES: dict[str, list[Case]] = {
     "deck.freeze": [Case([("/deck/1/freeze", (1.0,))]), Case([("/deck/2/freeze", (0.0,))], deck=2)],
     "deck.reset": [Case([("/deck/2/reset", ())], deck=2)],
     "deck.new_seed": [Case(sees=lambda app, link: link.asked[-1][0] == "/deck/1/seed" and 0 <= link.asked[-1][1][0] < 2**31)],
+    "deck.seed": [
+        Case([("/deck/2/seed", (42,))], deck=2, then=typed("42")),
+        Case([("/deck/1/seed", (2**62 + 1,))], then=typed(str(2**62 + 1))),
+        Case([("/deck/1/seed", (1,))], then=[*typed("x"), *typed("1")], sees=says("seed: got 'x'; allowed: whole number from 0")),
+    ],
+    "deck.prime": [Case([("/deck/2/prime", ("/clips/one.wav",))], deck=2, then=["ctrl+u", *typed("/clips/one.wav")])],
+    "deck.mode": [
+        Case(
+            [("/deck/1/mode", (0,)), ("/deck/1/mode", (1,)), ("/deck/1/mode", (-1,))], view=MODES, then=["M", "M"], sees=says("mode light")
+        ),
+        Case([("/deck/1/mode", (-1,))], view=replace(MODES, decks=(replace(MODES.decks[0], mode_asked=1),)), sees=says("chooses its mode")),
+        Case(sees=says("deck 3 plays nothing"), deck=3),
+    ],
+    "deck.random_patch": [Case([("/deck/1/patch/random", ())])],
     "deck.unload": [Case([("/deck/1/unload", ())], then=("y",)), Case([], then=("n",))],
     "deck.next_patch": [Case([("/deck/1/patch/next", ())])],
     "deck.previous_patch": [Case([("/deck/1/patch/previous", ())])],
@@ -206,6 +245,12 @@ CASES: dict[str, list[Case]] = {
     ],
     **{f"scene.recall_{n}": [Case([("/scene/recall", (VIEW.scenes.names[n - 1],))])] for n in (1, 2, 3)},
     **{f"scene.recall_{n}": [Case(sees=says(f"there is no scene {n}; Shift+S stores one"))] for n in range(4, 9)},
+    "scene.next": [
+        Case([("/scene/next", ())], answers={"/scene/next": ("swarm",)}, sees=says("recalled: swarm")),
+        Case([("/scene/next", ())], keys=["c"]),
+    ],
+    "scene.previous": [Case([("/scene/previous", ())], answers={"/scene/previous": ("rain",)}, sees=says("recalled: rain"))],
+    "takes.tap": [Case([("/transport/tap", ())] * 2, then=["j"]), Case([("/transport/tap", ())], keys=["a"])],
     # Panels: the panel is open.
     "browser.load": [Case([("/deck/1/load", ("textures",))]), Case([("/deck/1/load", ("field",))], keys=["up"])],
     "browser.audition": [Case([("/audition/load", ("textures",))]), Case([("/audition/stop", ())], view=AUDITIONING)],
@@ -243,6 +288,13 @@ CASES: dict[str, list[Case]] = {
     "log.midi": [Case(sees=lacks(MIDI_LINE, OSC_LINE))],
     "log.engine": [Case(sees=lacks(ENGINE_LINE, OSC_LINE))],
     "log.other": [Case(sees=lacks(OTHER_LINE, OSC_LINE))],
+    "log.messages": [
+        Case(view=PASSING, sees=lacks("osc out", "osc in")),
+        Case(
+            view=PASSING, then=["space", "space"], sees=lambda app, link: lacks("osc in", OSC_LINE)(app, link) and not link.traffic_wanted
+        ),
+        Case(view=PASSING, then=["space", "space", "space"], sees=reads("osc in", "osc out")),
+    ],
     "log.search": [Case(then=typed("NO SUCH"), sees=lacks(MIDI_LINE, OSC_LINE))],
     "log.end": [
         Case(keys=["home"], view=MANY_LINES, sees=reads("line 199")),

@@ -450,3 +450,30 @@ def test_many_threads_ask_at_once_and_the_last_value_is_shown(client):
     client.core.close()
     assert client.all_values()["/deck/1/gain"] == client.all_values()["/deck/2/gain"] == (-59.0,)
     assert not client.core.log.lines()
+
+
+def test_a_row_that_loads_several_decks_is_done_when_all_of_them_sound(client):
+    stage = client.stage
+    stage.slow.add("wide")
+
+    def load(address, values, origin):
+        return {deck: stage.send(do.Load(deck, "wide")) for deck in (0, 1)}
+
+    client.core.serve("/rack/load", load)
+    # In its place among the loads: what comes behind it is done after it.
+    client.core.panic(True)
+    client.put("/rack/load", "a.toml")
+    client.put("/deck/2/gain", -6.0)
+    client.core.advance(4_096)
+    assert (client.take(), stage.decks[1].stage[0]) == ([], -6.0)
+    assert [type(command) for command in stage.sent] == [do.Panic, do.Load, do.Load, do.SetControl]
+    stage.decks[0] = replace(stage.decks[0], state="failed", coming=(), error="no model")
+    stage.finish()
+    client.core.advance(4_096)
+    assert client.take() == [Outcome("/rack/load", "failed", ("a.toml",), "deck 1: no model")]
+    assert not stage.panicked
+    client.put("/rack/load", "a.toml")
+    client.core.turn()
+    stage.finish()
+    client.core.advance(4_096)
+    assert client.take() == [Outcome("/rack/load", "done", ("a.toml",))]

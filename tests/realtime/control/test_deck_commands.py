@@ -1,5 +1,7 @@
 """What the commands of decks and the questions about the whole do."""
 
+from dataclasses import replace
+
 import pytest
 
 from patches.library import available
@@ -45,6 +47,7 @@ def ask(core: MemoryCore, path: str, *arguments: object) -> list[Outcome]:
         ("/deck/1/mode", (1.0,), do.SetMode(0, 1)),
         ("/deck/1/mode", (-1,), do.SetMode(0, None)),
         ("/deck/1/corpora", ("glass", "@patch"), do.SetCorpora(0, (CorpusChoice("glass"), CorpusChoice("@patch")))),
+        ("/counts/clear", (), do.ClearCounts()),
     ],
 )
 def test_a_command_reaches_the_stage(core, path, arguments, command):
@@ -94,11 +97,35 @@ def test_answers_are_what_the_table_says(core):
         assert [type(value) for value in told.values] == [kinds[part.split()[-1]] for part in wanted.split(", ")], path
 
 
+def test_how_far_a_load_is_can_be_asked(core):
+    assert ask(core, "/deck/2/load/state")[0].values == ("idle", "", -1.0, "")
+    coming = replace(core.stage.decks[1], loading="low", load_share=0.25, load_text="reading the model")
+    core.stage.decks = [core.stage.decks[0], coming]
+    core._mirror.refresh(now=True)
+    assert ask(core, "/deck/2/load/state")[0].values == ("loading", "low", 0.25, "reading the model")
+
+
 def test_the_clock_in_a_status_fits_an_integer_of_osc(core):
     core.stage.clock.frame = 2**31 + 5
     core._mirror.refresh(now=True)
     (told,) = ask(core, "/status")
     assert 5 <= told.values[-1] < 5 + 2 * RATE_HZ
+
+
+def test_drop_outs_are_those_since_the_last_load_reset_or_clear(core):
+    core.stage.decks = [replace(deck, underruns=9, underruns_before=before) for deck, before in zip(core.stage.decks, (4, 7), strict=True)]
+    core._mirror.refresh(now=True)
+    assert [ask(core, f"/deck/{number}/state")[0].values[5] for number in (1, 2)] == [5, 2]
+    assert ask(core, "/status")[0].values[5] == 7
+
+
+def test_the_peak_load_is_that_since_counts_were_cleared(core):
+    for share, peak in ((0.75, 75.0), (0.25, 75.0)):
+        core.stage.decks = [replace(core.stage.decks[0], step_share=share), core.stage.decks[1]]
+        core._mirror.refresh(now=True)
+        assert ask(core, "/status")[0].values[2] == peak
+    ask(core, "/counts/clear")
+    assert ask(core, "/status")[0].values[2] == 25.0
 
 
 @pytest.mark.parametrize(("arguments", "on"), [((), 1), ((1,), 1), ((0,), 0), ((True,), 1)])

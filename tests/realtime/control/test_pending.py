@@ -81,3 +81,15 @@ def test_who_waits_waits_for_what_is_not_begun(table):
     assert table.tick() == []
     table.idle = True
     assert table.tick() == [("first", "")]
+
+
+def test_several_loads_end_together_and_each_that_fails_says_why(table):
+    numbers = {deck: table.stage.send(do.Load(deck, "wide")) for deck in (0, 1)}
+    ended = []
+    table.pending.expect_all(numbers, ended.append)
+    table.stage.decks[1] = replace(table.stage.decks[1], state="failed", coming=(), error="corpus.flac is cut short")
+    table.tick()
+    assert ended == []
+    table.stage.finish()
+    table.tick()
+    assert ended == [{1: "corpus.flac is cut short"}]
