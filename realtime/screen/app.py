@@ -1,7 +1,7 @@
 """The screen: composition, 20 looks a second, and the way of an action to whoever does it. It owns nothing of the stage."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -10,32 +10,32 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message_pump import MessagePump
-from textual.widgets import ContentSwitcher, Footer, Input
+from textual.widgets import ContentSwitcher, Input
 
 from realtime.screen.actions import BY_ID, Where
 from realtime.screen.commands import Commands
 from realtime.screen.deck_area import DeckArea
+from realtime.screen.garbage import Garbage
 from realtime.screen.history import History
+from realtime.screen.key_footer import KeyFooter
 from realtime.screen.key_table import key_names
 from realtime.screen.keymap import Keymap, keymap_path, read_keymap
 from realtime.screen.link import StageLink
+from realtime.screen.notices import Notices
 from realtime.screen.panel import Panel, bindings
 from realtime.screen.panels import make_panel
 from realtime.screen.preferences import remember_theme, remembered_theme
 from realtime.screen.prompt import Confirm, Prompt, asked_text, asked_yes
+from realtime.screen.resizing import Resizing
 from realtime.screen.session import Session
 from realtime.screen.strip import MasterStrip
 from realtime.screen.themes import THEMES
 from realtime.screen.typeahead import KeyMark, Typeahead
+from realtime.version import difference
 
 LOOK_S: Final = 0.05
-RESIZE_S: Final = 0.5
-"""While a window is dragged the screen is laid out anew no more often: that takes as long as ten keys. The first size counts at once."""
 WIDE: Final = 120
 """Columns from which an open panel stands beside the decks; below, it covers them."""
-SAID_AGAIN_S: Final = 2.0
-"""The same text is shown once within this time: a controller that is refused is refused a hundred times a second."""
-MESSAGE_S: Final = 4.0
 _THEME_NAMES: Final = tuple(theme.name for theme in THEMES)
 
 
@@ -49,6 +49,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         Other panels than all there are, for a test: the first is opened.
     clock : callable
         Seconds, for what is shown for a while and what belongs together.
+    garbage : Garbage, optional
+        Who clears this process's memory; where there is none, Python does when it likes.
 
     Thread
     ------
@@ -62,11 +64,19 @@ class StarlingScreen(App[str], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - a class variable to Textual, not to its annotation
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("")]
 
-    def __init__(self, link: StageLink, panels: list[Panel] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        link: StageLink,
+        panels: list[Panel] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        garbage: Garbage | None = None,
+    ) -> None:
         super().__init__()
+        self._garbage = garbage or Garbage(clock, None)
         self.link = link
         self.clock = clock
-        self.session = Session(link, self._say, clock, self.call_later)
+        self._notices = Notices(self, clock)
+        self.session = Session(link, self._notices.say, clock, self.call_later)
         self.keymap: Keymap = read_keymap(keymap_path())
         self.decks = DeckArea(id="decks", clock=clock)
         self._strip = MasterStrip(clock=clock)
@@ -77,10 +87,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         """The panel that was told that it is open."""
         self._commands = Commands(self)
         self.typeahead = Typeahead(self._takes_keys, super().on_event, self.set_timer)
-        self._said: dict[str, float] = {}
         self._quitting = False
-        self._size_to_come: events.Resize | None = None
-        self._laid_out_s = -RESIZE_S
+        self._sizes = Resizing(clock, self.post_message)
         self.history = History()
         """Counters of the last minute, also from before the doctor was asked."""
         for theme in THEMES:
@@ -94,13 +102,13 @@ class StarlingScreen(App[str], inherit_bindings=False):
         with Horizontal(id="stage"):
             yield self.decks
             yield self._switcher
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Begin to look."""
         self.set_keymap(self.keymap.for_textual())
-        for problem in self.keymap.problems:
-            self._say(problem, True)
+        for problem in filter(None, (*self.keymap.problems, difference(self.session.view.version))):
+            self._notices.say(problem, True)
         if self._first:
             self.open_panel(self._first)
         else:
@@ -113,7 +121,8 @@ class StarlingScreen(App[str], inherit_bindings=False):
         if self.link.gone:
             self.exit("" if self._quitting else self.link.gone, return_code=0 if self._quitting else 1)
             return
-        self._settle()
+        self._garbage.look()
+        self._sizes.look()
         view = self.session.view
         self.history.note(view, self.clock())
         self._strip.show(view)
@@ -121,7 +130,7 @@ class StarlingScreen(App[str], inherit_bindings=False):
             self.decks.show(view)
         panel = self.panel
         # A moving picture is worth least, and costs most, while its place is about to change.
-        if panel is not None and not (panel.MOVES and self._size_to_come is not None):
+        if panel is not None and not (panel.MOVES and self._sizes.waits):
             panel.show(view)
 
     # Panels.
@@ -216,13 +225,14 @@ class StarlingScreen(App[str], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Panic works also while something is asked, unless its key is text there. Of many new sizes the last one counts."""
-        if isinstance(event, events.Resize) and not self._takes_size(event):
+        if isinstance(event, events.Resize) and not self._sizes.takes(event):
             return
         if not isinstance(event, events.Key) or event.is_forwarded:
             await super().on_event(event)
         elif self.screen.is_modal and self._is_panic(event):
             self.perform("stage.panic")
         else:
+            self._garbage.key()
             await self.typeahead.take(event)
 
     async def on_key_mark(self, mark: KeyMark) -> None:
@@ -235,9 +245,10 @@ class StarlingScreen(App[str], inherit_bindings=False):
 
     def _takes_keys(self) -> MessagePump | None:
         """What a key goes to; None while a question or a panel is being opened."""
+        # At its end keys may still wait, and there is no screen.
+        if not self.screen_stack or self.focused is not None:
+            return self.focused if self.screen_stack else None
         screen = self.screen
-        if self.focused is not None:
-            return self.focused
         # Textual has no public word for: everything in it is built.
         opens = not screen._is_mounted or bool(screen.focus_chain) if screen.is_modal else self.panel is not None and self._entered is None
         return None if opens else screen
@@ -246,26 +257,11 @@ class StarlingScreen(App[str], inherit_bindings=False):
         is_text = event.is_printable and isinstance(self.screen.focused, Input)
         return not is_text and event.key in self.keymap.keys_of("stage.panic")
 
-    def _takes_size(self, event: events.Resize) -> bool:
-        """Whether a new size counts at once; otherwise the last of those that come together does."""
-        now = self.clock()
-        if now - self._laid_out_s < RESIZE_S:
-            self._size_to_come = event
-            return False
-        self._laid_out_s, self._size_to_come = now, None
-        return True
-
-    def _settle(self) -> None:
-        """Take the size that has waited long enough."""
-        event = self._size_to_come
-        if event is not None and self.clock() - self._laid_out_s >= RESIZE_S:
-            self.post_message(events.Resize(event.size, event.virtual_size, event.container_size, event.pixel_size))
-
     # What the parts of the screen need of it.
 
-    def prompt(self, title: str, initial: str, then: Callable[[str], None]) -> None:
+    def prompt(self, title: str, initial: str, then: Callable[[str], None], completions: Sequence[str] = ()) -> None:
         """Ask for a line of text; `then` gets it, and nothing happens where the performer leaves the question."""
-        self.push_screen(Prompt(title, initial), asked_text(then))
+        self.push_screen(Prompt(title, initial, completions), asked_text(then))
 
     def ask_path(self, title: str, initial: str, then: Callable[[str], None], *, new: bool = False) -> None:
         """Ask for a path; `then` gets it whole: the stage may have been started elsewhere. `new`: ask before writing over it."""
@@ -300,11 +296,4 @@ class StarlingScreen(App[str], inherit_bindings=False):
         if not self._quitting:
             self._quitting = True
             self.link.quit()
-        self._say("the sound fades", False)
-
-    def _say(self, text: str, error: bool) -> None:
-        now = self.clock()
-        if now - self._said.get(text, -SAID_AGAIN_S) < SAID_AGAIN_S:
-            return
-        self._said = {said: time_s for said, time_s in self._said.items() if now - time_s < SAID_AGAIN_S} | {text: now}
-        self.notify(text, severity="error" if error else "information", timeout=MESSAGE_S, markup=False)
+        self._notices.say("the sound fades", False)

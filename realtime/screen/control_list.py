@@ -118,6 +118,12 @@ def value_at(share: float, argument: Argument) -> Value:
     return int(value) if argument.tag == "i" else value
 
 
+def next_choice(argument: Argument, value: Value) -> str:
+    """The choice after this one of an argument that has choices; the first after what is none of them."""
+    place = argument.choices.index(str(value)) + 1 if value in argument.choices else 0
+    return argument.choices[place % len(argument.choices)]
+
+
 def share_of(value: Value, argument: Argument) -> float:
     """Where a value stands on its argument's way, 0 to 1. A text that is no choice stands at the beginning."""
     if argument.choices:

@@ -27,6 +27,7 @@ from realtime.screen.memory import Holds
 from realtime.screen.session import Session
 from realtime.screen.sheet import Sheet, fit
 from realtime.screen.themes import Inks
+from realtime.screen.work_line import load_words
 
 HINT_ROW: Final = 3
 """Row of an empty deck that says how it is filled."""
@@ -38,6 +39,8 @@ LOADING_S: Final = 0.4
 """Between two steps of what moves while a deck loads."""
 SAY_S: Final = 0.25
 """Times are shown anew so often: nobody reads numbers faster."""
+MOST_PERCENT: Final = 999.0
+"""Of the time a step has: beyond, nobody needs to know by how much it fails."""
 TALL: Final = 36
 """Rows from which meters are two rows thick, to be read from afar."""
 
@@ -122,8 +125,10 @@ class DeckColumn:
         sheet.put(0, paint_name, inks, width, self.number, deck.name or deck.patch, mine, on)
         mode = f"{DEGRADED[0]} {deck.mode}" if deck.degraded else deck.mode
         about, ink = " · ".join(part for part in (deck.kind, mode, f"seed {deck.seed}") if part), "dim"
-        if deck.state == "loading":
-            about = "." * (1 + int(now_s / LOADING_S) % 3)
+        if deck.loading or deck.state == "loading":
+            about = load_words(deck, width - len("  ".join(state_of(deck)[:2])) - 2)
+            # Until there is progress, dots move.
+            about += "." * (1 + int(now_s / LOADING_S) % 3) if deck.load_share <= 0.0 else ""
         said = deck.error or deck.note
         said_ink = "meter-high" if deck.error else "meter-mid"
         y = 2
@@ -168,7 +173,7 @@ class DeckColumn:
 
     def _show_times(self, y: int, deck: DeckView, holds: Holds, now_s: float) -> None:
         inks, sheet, width = self._inks, self.sheet, self.sheet.width
-        said = f" {deck.step_share * 100.0:3.0f} %"
+        said = f" {min(deck.step_share * 100.0, MOST_PERCENT):3.0f} %"
         budget_ms = deck.step_ms / deck.step_share if deck.step_share > 0.0 else 0.0
         aside = f"  {deck.step_ms:.1f} of {budget_ms:.1f} ms" if budget_ms else ""
         aside = fit(aside, 18) if width >= 46 else " "

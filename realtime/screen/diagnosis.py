@@ -9,6 +9,7 @@ from realtime.screen.amounts import about
 from realtime.screen.diagnosis_deck import BUSY_SHARE, diagnose_deck
 from realtime.screen.finding import Finding, Gravity, Remedy, sentence
 from realtime.screen.history import History
+from realtime.version import difference
 
 NULL_DEVICE: Final = "null"
 LIMITED_SHARE: Final = 0.2
@@ -45,7 +46,7 @@ def _calm(view: StageView) -> Finding:
         return Finding(Gravity.FINE, "Nothing is wrong", text, Remedy("open the patches", action="panel.browser"))
     drops = sum(deck.underruns for deck in view.decks if deck.patch)
     plays = "1 deck plays" if playing == 1 else f"{playing} decks play"
-    text = f"{plays}. Drop-outs in the last minute: 0, since the start: {drops}."
+    text = f"{plays}. Drop-outs in the last minute: 0, before: {drops}."
     return Finding(Gravity.FINE, "Nothing is wrong", text)
 
 
@@ -108,7 +109,7 @@ def _device(view: StageView, history: History) -> Iterator[Finding]:
             f"The device itself dropped out {xruns} times in the last minute. Close other programs; if it goes on, {larger}. JACK and "
             "PipeWire have their own setting for it.",
         )
-    # The longest callback since the start: one of an hour ago is no matter now.
+    # The longest callback since counts were cleared: one of an hour ago is no matter now.
     if view.callback_share > BUSY_SHARE and history.grown(view, lambda seen: round(1000 * seen.callback_share)):
         text = f"It needs up to {100 * view.callback_share:.0f} % of a block's time. Empty a deck, or {larger}."
         yield Finding(Gravity.CARE, "The mixer is near its limit", text)
@@ -160,7 +161,9 @@ def _record(view: StageView) -> Iterator[Finding]:
 
 
 def _reach(view: StageView) -> Iterator[Finding]:
-    """Whether controllers and other programs reach the stage."""
+    """Whether controllers, other programs and this screen reach the stage."""
+    if another := difference(view.version):
+        yield Finding(Gravity.CARE, "The stage is another version of Starling", sentence(another))
     for line in view.lines:
         if line.channel == "osc" and line.text.startswith("OSC is off"):
             text = f"{sentence(line.text)} End the program that has the port, or start with another: --osc-port 9010."

@@ -61,7 +61,7 @@ def _drop_outs(view: StageView, deck: DeckView, history: History) -> Iterator[Fi
             text += " Raise its lead: more sound is kept ready, and it answers that much later."
         yield Finding(Gravity.BAD, f"Pops and crackles on deck {deck.number}", text, longer if deck.step_share < FULL_SHARE else None)
     elif deck.underruns:
-        text = sentence(f"{_times(deck.underruns)} since the start, none in the last minute")
+        text = sentence(f"{_times(deck.underruns)} since it was loaded or reset, none in the last minute")
         yield Finding(Gravity.HINT, f"{name} has dropped out before", text)
 
 
@@ -83,7 +83,7 @@ def _speed(deck: DeckView) -> Iterator[Finding]:
         yield Finding(
             Gravity.HINT,
             f"{name} answers late",
-            f"Its lead was fixed at {deck.lead_ms:.0f} ms, and it never dropped out. A shorter one is felt under the hand.",
+            f"Its lead was fixed at {deck.lead_ms:.0f} ms, and it has not dropped out. A shorter one is felt under the hand.",
             Remedy(f"let deck {deck.number} choose its lead", f"/deck/{deck.number}/lead", (0,)),
         )
 

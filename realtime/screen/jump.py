@@ -46,10 +46,11 @@ def targets(app: "StarlingScreen") -> list[Target]:
 
 
 def names(count: int) -> list[str]:
-    """A name for each target: one letter while there are enough, otherwise two for all; nobody's is the beginning of another's."""
-    if count <= len(LETTERS):
-        return list(LETTERS[:count])
-    return ["".join(pair) for pair, _ in zip(product(LETTERS, repeat=2), range(count), strict=False)]
+    """A name for each target: the first have one letter, and only as many as need it have two; nobody's is the beginning of another's."""
+    # A letter that begins names of two is a name less of one.
+    begin = min(max(-(-(count - len(LETTERS)) // (len(LETTERS) - 1)), 0), len(LETTERS))
+    alone, first = LETTERS[: len(LETTERS) - begin], LETTERS[len(LETTERS) - begin :]
+    return [*alone, *("".join(pair) for pair in product(first, LETTERS))][:count]
 
 
 class Jump(ModalScreen[None]):

@@ -31,6 +31,9 @@ class StageLink(Protocol):
     def want_sound(self, on: bool) -> None:
         """Have the newest frames of the master come along."""
 
+    def want_traffic(self, on: bool) -> None:
+        """Have the messages come along that went by: OSC in and out, and MIDI."""
+
     def quit(self) -> None:
         """End the stage: it fades, completes its takes and goes."""
 

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 
 from realtime.attach.view import StageView
 from realtime.screen.actions import BY_ID
-from realtime.screen.control_actions import shown_value, typed_value
+from realtime.screen.control_actions import ask_value
 from realtime.screen.key_table import key_name
 from realtime.screen.lines import Line, Lines, Piece, chip
 from realtime.screen.panel import Panel
@@ -80,19 +80,7 @@ class ListPanel(Panel):
             self.session.say(f"{path}: the stage has no such address", error=True)
             return
         argument = address.arguments[place]
-
-        def take(typed: str) -> None:
-            try:
-                value, clipped = typed_value(typed, argument)
-            except ValueError as error:
-                self.session.say(str(error), error=True)
-                self.ask_number(path, place, typed, then)
-                return
-            if clipped:
-                self.session.say(f"{typed} is out of range; {shown_value(value)} was taken")
-            then(float(value))
-
-        self.stage_app.prompt(f"{argument.name}: {argument.allowed}", initial, take)
+        ask_value(self.stage_app, argument.name, argument, initial, lambda value: then(float(value)))
 
     def offer(self, action_id: str, what: str) -> Line:
         """The keys of an action as something to press, and what it does."""

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from realtime.plain import plain
+
 COMMAND: Final = (sys.executable, "-m", "realtime", "machine")
 MOST_S: Final = 60.0
 """A sound system that does not answer for this long will not."""
@@ -58,7 +60,7 @@ class MachineReport:
                 process.kill()
                 self._then((f"-> no answer within {MOST_S:g} s: the sound system may hang; {MORE}",))
                 return
-        lines = told.decode("utf-8", "replace").splitlines()
+        lines = [plain(line) for line in told.decode("utf-8", "replace").splitlines()]
         if process.returncode:
             lines.append(f"-> the look at the machine ended with code {process.returncode}; {MORE}")
         self._then(tuple(lines))

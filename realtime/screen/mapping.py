@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from realtime.attach.view import MidiView, StageView
 from realtime.screen.actions import Where
+from realtime.screen.control_list import next_choice
 from realtime.screen.lines import Line, Piece
 from realtime.screen.link import Told
 from realtime.screen.list_panel import ListPanel
@@ -156,7 +157,7 @@ class MappingPanel(ListPanel):
 
         def save(path: str) -> None:
             self._path = path
-            self.session.ask("/midi/save", path, then=lambda told: self._tell(told, f"mapping saved: {path}"))
+            self.session.ask("/midi/save", path, then=lambda told: self.session.say_done(told, f"mapping saved: {path}"))
 
         self.stage_app.ask_path("Save the mapping as", self._path, save, new=True)
 
@@ -168,16 +169,15 @@ class MappingPanel(ListPanel):
             known = path if path.is_absolute() or path.suffix or path.name != typed else None
             name = str(known.absolute()) if known is not None else typed
             self._path = name if known is not None else self._path
-            self.session.ask("/midi/load", name, then=lambda told: self._tell(told, f"mapping taken: {typed}"))
+            self.session.ask("/midi/load", name, then=lambda told: self.session.say_done(told, f"mapping taken: {typed}"))
 
         self.stage_app.prompt("Take the mapping from", self._path, load)
 
     def do_mapping_takeover(self) -> None:
         """The next of off, pick-up and scale."""
         address, value = self.session.address(TAKEOVER), self.session.value(TAKEOVER)
-        if address is not None and value is not None:
-            choices = address.argument.choices
-            self.session.set(TAKEOVER, choices[(choices.index(str(value)) + 1) % len(choices)])
+        if address is not None and value is not None and address.argument.choices:
+            self.session.set(TAKEOVER, next_choice(address.argument, value))
 
     def _learn(self, *ends: float) -> None:
         row, learning = self.selected, self.session.view.midi.learning
@@ -194,10 +194,6 @@ class MappingPanel(ListPanel):
             address, source, action, *taken = map(str, told.values)
             self._learned = f"{source.partition(',')[0]} now moves {address}" + ("" if action == "follow" else f" ({action})")
             self._taken = f"taken away for it: {', '.join(taken)}" if taken else ""
-
-    def _tell(self, told: Told, text: str) -> None:
-        if told.state == "done":
-            self.session.say(text)
 
     def _say_none(self) -> None:
         self.session.say("nothing is mapped there; select a control of a deck, and learn", error=True)

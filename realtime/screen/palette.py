@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
 from realtime.attach.view import PatchView
 from realtime.screen.key_table import grouped, key_names
@@ -34,14 +35,22 @@ class _Named(Provider):
         """What fits."""
         matcher = self.matcher(query)
         for name, said, do in self.entries():
-            score = matcher.match(name)
+            score, places = matcher.fuzzy_search.match(query, name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), do, help=said)
+                shown = Content(name)
+                for place in places:
+                    shown = shown.stylize(matcher.match_style, place, place + 1)
+                yield Hit(score, shown, do, name, _as_is(said))
 
     async def discover(self) -> Hits:
         """Everything, as long as nothing is typed."""
         for name, said, do in self.entries():
-            yield DiscoveryHit(name, do, help=said)
+            yield DiscoveryHit(Content(name), do, name, _as_is(said))
+
+
+def _as_is(text: str) -> str:
+    """A text that Textual shall not look for markup in: it asks for a `str`, and takes what is made of one as it is."""
+    return cast("str", Content(text))
 
 
 class ActionProvider(_Named):

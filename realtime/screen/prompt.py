@@ -1,14 +1,16 @@
 """Questions to the performer: a line of text, or yes and no. They know nobody who asks, and no stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label
 
+from realtime.plain import plain
 from realtime.screen.key_table import key_names
 
 WIDTH = 72
@@ -24,6 +26,8 @@ class Prompt(ModalScreen[str | None]):
         What is asked for, with what is allowed.
     initial : str
         Stands there already, selected: typing replaces it.
+    completions : sequence of str
+        What the text may begin with; the first that fits is offered, and → takes it.
     """
 
     DEFAULT_CSS = f"""
@@ -38,17 +42,19 @@ class Prompt(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
 
-    def __init__(self, title: str, initial: str = "") -> None:
+    def __init__(self, title: str, initial: str = "", completions: Sequence[str] = ()) -> None:
         super().__init__()
-        self._title = title
-        self._initial = initial
+        self._title = plain(title)
+        self._initial = plain(initial)
+        self._completions = completions
 
     def compose(self) -> ComposeResult:
         """Build the question."""
         with Vertical():
             yield Label(self._title, markup=False)
-            yield Input(self._initial, select_on_focus=True, compact=True)
-            yield Label("Enter takes it, Escape leaves it", id="how")
+            suggester = SuggestFromList(self._completions) if self._completions else None
+            yield Input(self._initial, select_on_focus=True, compact=True, suggester=suggester)
+            yield Label("Enter takes it, Escape leaves it" + (", → completes it" if suggester else ""), id="how")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the text."""
@@ -91,7 +97,7 @@ class Confirm(ModalScreen[bool]):
 
     def __init__(self, question: str, again: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self._question = question
+        self._question = plain(question)
         self._again = again
         for key in again:
             self._bindings.bind(key, "answer(True)", show=False)
@@ -100,7 +106,7 @@ class Confirm(ModalScreen[bool]):
         """Build the question."""
         with Vertical():
             yield Label(self._question, markup=False)
-            yield Label(f"{key_names(('y', *self._again[:1]))}: yes    {key_names(('n', 'escape'))}: no", id="how")
+            yield Label(f"{key_names(('y', *self._again[:1]))}: yes    {key_names(('n', 'escape'))}: no", id="how", markup=False)
 
     def action_answer(self, yes: bool) -> None:
         """End with the answer; pressed twice, the first counts."""

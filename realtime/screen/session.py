@@ -121,6 +121,11 @@ class Session:
         """Show a text for a while."""
         self._say(text, error)
 
+    def say_done(self, told: Told, text: str) -> None:
+        """Show a text where what was asked for is done; what was refused has been shown."""
+        if told.state == "done":
+            self._say(text, False)
+
     def set(self, path: str, value: Value) -> None:
         """Set a value, so that it can be taken back."""
         self.set_all({path: value})

@@ -10,6 +10,7 @@ from realtime.attach.view import AutomationView, RecordView, StageView, Transpor
 from realtime.screen.actions import Where
 from realtime.screen.amounts import about, length, size
 from realtime.screen.control_actions import shown_value
+from realtime.screen.control_list import next_choice
 from realtime.screen.lines import Line, Lines, Piece, chip
 from realtime.screen.link import Told
 from realtime.screen.list_panel import ListPanel
@@ -141,9 +142,8 @@ class TakesPanel(ListPanel):
     def do_takes_source(self) -> None:
         """Take the next clock."""
         address = self.session.address(SOURCE)
-        if address is not None:
-            choices, now = address.argument.choices, self.session.view.transport.source
-            self.session.set(SOURCE, choices[(choices.index(now) + 1) % len(choices)])
+        if address is not None and address.argument.choices:
+            self.session.set(SOURCE, next_choice(address.argument, self.session.view.transport.source))
 
     def do_takes_copy(self) -> None:
         """Put the path of the last take, or of the one that runs, on the clipboard."""

@@ -19,7 +19,7 @@ def _this_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     # Every size counts at once, so that a test need not wait for it.
-    monkeypatch.setattr("realtime.screen.app.RESIZE_S", 0.0)
+    monkeypatch.setattr("realtime.screen.resizing.RESIZE_S", 0.0)
     # The screen looks when it is told to, and waits for nothing but its own messages: what a test sees does not depend on the machine.
     monkeypatch.setattr("realtime.screen.app.LOOK_S", NEVER_S)
     for place in ("app", "pilot"):

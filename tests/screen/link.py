@@ -18,6 +18,7 @@ class NotedLink:
         self.refuses: dict[str, str] = {}
         self.answers: dict[str, tuple[Value, ...]] = {}
         self.sound_wanted = False
+        self.traffic_wanted = False
         self.quits = 0
         self.gone = ""
 
@@ -41,6 +42,9 @@ class NotedLink:
 
     def want_sound(self, on: bool) -> None:
         self.sound_wanted = on
+
+    def want_traffic(self, on: bool) -> None:
+        self.traffic_wanted = on
 
     def quit(self) -> None:
         self.quits += 1

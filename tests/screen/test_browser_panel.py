@@ -202,6 +202,30 @@ async def test_a_load_that_does_not_sound_yet_can_be_left():
         assert await desk.press("2", "b", "x") == [("/corpus/cancel", ())]
 
 
+LOADING = {"loading": "low", "load_share": 0.624, "load_text": "measuring 30 of 48"}
+
+
+@played
+async def test_how_far_a_load_is_is_seen_and_what_leaves_it_in_the_order_in_which_it_does():
+    decks = (replace(EMPTY.decks[0], **LOADING), *EMPTY.decks[1:])
+    both = replace(EMPTY, decks=decks, audition=DeckView(4, "low", state="loading", **LOADING), job=JobView("glass", 0.25, "", "running"))
+    async with at_browser(both) as desk:
+        assert desk.rows()[1] == " ♪ trying low 62 % measuring 30 of 48"
+        assert desk.rows()[2].startswith(" ◌ deck 1: low 62 % measuring 30 of 48  ")
+        assert await desk.click("x cancels") == [("/deck/1/load/cancel", ())]
+        await desk.show(replace(both, decks=EMPTY.decks))
+        assert desk.rows()[1].startswith(" ♪ trying low 62 % measuring 30 of 48  ")
+        assert desk.rows()[1].endswith("  x cancels")
+        assert await desk.press("x") == [("/audition/stop", ())]
+        assert "corpus glass" in desk.rows()[2]
+        await desk.show(replace(both, audition=DeckView(4)))
+        assert "tries the selected patch" in desk.rows()[1]
+        assert await desk.press("x") == [("/deck/1/load/cancel", ())]
+        further = replace(decks[0], load_share=0.7)
+        await desk.show(replace(both, decks=(further, *decks[1:])))
+        assert "low 70 %" in desk.rows()[2]
+
+
 @played
 async def test_a_corpus_that_is_made_can_be_played_in_the_selected_deck():
     view = replace(EMPTY, job=JobView("glass", 1.0, "", "done"))

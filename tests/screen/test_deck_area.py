@@ -13,7 +13,9 @@ from realtime.attach.view import DeckView, StageView
 from realtime.control.address import Value
 from realtime.screen.app import StarlingScreen
 from realtime.screen.deck_area import DeckArea
+from realtime.screen.deck_column import LOADING_S
 from realtime.screen.themes import CONTRAST
+from realtime.screen.work_line import load_words
 from tests.screen.cells import place_of, rows_of, strips_of, style_at, style_of
 from tests.screen.desk import Desk, HandClock, played
 from tests.screen.link import NotedLink
@@ -95,6 +97,39 @@ async def test_what_sounds_how_loud_and_how_late_is_said_at_every_size(size: tup
 async def test_a_state_is_a_sign_and_a_word(state: str, degraded: bool, words: str) -> None:
     async with at_decks(deck(VIEW, 1, state=state, degraded=degraded)) as desk:
         assert words in text(desk)
+
+
+LOAD = {"state": "loading", "loading": "textures", "load_share": 0.624, "load_text": "measuring 30 of 48"}
+
+
+@pytest.mark.parametrize("width", [120, 80])
+@played
+async def test_a_load_says_how_far_it_is(width: int) -> None:
+    async with at_decks(deck(VIEW, 1, **LOAD), (width, 30)) as desk:
+        assert "◌ loading  textures 62 % measuring 30 of 48 " in text(desk)
+
+
+def test_of_a_load_the_share_is_what_is_left_where_there_is_little_room() -> None:
+    coming = DeckView(1, **LOAD)
+    assert [load_words(coming, room) for room in (32, 31, 23, 22, 0)] == [
+        "textures 62 % measuring 30 of 48", "62 % measuring 30 of 48", "62 % measuring 30 of 48", "62 %", "62 %",
+    ]  # fmt: skip
+    assert load_words(DeckView(1), 80) == ""
+
+
+@played
+async def test_dots_move_until_a_load_has_progress_and_a_deck_that_recovers_says_how_far_it_is() -> None:
+    starts = deck(VIEW, 1, state="loading", loading="rain", load_share=0.0, load_text="starting")
+    async with at_decks(starts) as desk:
+        said = set()
+        desk.clock.now = 1_000.5 * LOADING_S
+        for _ in range(3):
+            desk.clock.now += LOADING_S
+            await desk.show(starts)
+            said.add(next(row for row in text(desk).split("\n") if "loading" in row).split("│")[0].rstrip().partition("starting")[2])
+        assert said == {".", "..", "..."}
+        await desk.show(deck(VIEW, 1, state="restarting", loading="rain", load_share=0.1, load_text="reading the model"))
+        assert "↻ recovering  rain 10 % reading the model " in text(desk)
 
 
 @played

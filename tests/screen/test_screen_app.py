@@ -125,7 +125,7 @@ async def test_any_size_while_it_runs(key: str) -> None:
 
 @played
 async def test_many_sizes_come_together_and_the_last_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.screen.app.RESIZE_S", 0.3)
+    monkeypatch.setattr("realtime.screen.resizing.RESIZE_S", 0.3)
     app = StarlingScreen(NotedLink(VIEW), clock=(clock := HandClock()))
     async with app.run_test(size=(80, 24)) as pilot:
         clock.now += 1.0
@@ -342,27 +342,38 @@ async def test_jump_with_more_targets_than_letters() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         app.decks.display = False
-        for place in (0, 30, 99):
+        for place in (22, 23, 99):
             app.close_panel()
             app.open_panel("scope")
             await pilot.pause()
             app.decks.focus()
             app.perform("screen.jump")
             await pilot.pause()
-            name = names(100)[place]
-            await pilot.press(name[0])
+            *first, last = names(100)[place]
+            assert len(first) == (place > 22)
+            for letter in first:
+                await pilot.press(letter)
+                await pilot.pause()
+                assert {str(label.content)[0] for label in app.screen.query(Label) if label.display} == {letter}
+            await pilot.press(last)
             await pilot.pause()
-            assert {str(label.content)[0] for label in app.screen.query(Label) if label.display} == {name[0]}
-            await pilot.press(name[1])
-            await pilot.pause()
-        assert gone == [0, 30, 99]
+        assert gone == [22, 23, 99]
 
 
 def test_names_of_targets() -> None:
+    assert names(0) == []
     assert names(3) == ["a", "s", "d"]
-    many = names(len(LETTERS) ** 2)
-    assert len(set(many)) == len(LETTERS) ** 2
-    assert {len(name) for name in many} == {2}
+    assert names(len(LETTERS)) == list(LETTERS)
+    assert names(27)[24:] == ["n", "ma", "ms"]
+    for count in range(len(LETTERS), len(LETTERS) ** 2 + 1, 7):
+        made = names(count)
+        assert len(set(made)) == count
+        assert [len(name) for name in made] == sorted(len(name) for name in made)
+        # Whoever has typed a name is there: it begins no other.
+        alone = {name for name in made if len(name) == 1}
+        assert not alone & {name[0] for name in made if len(name) == 2}
+    assert {len(name) for name in names(len(LETTERS) ** 2)} == {2}
+    assert names(1000) == names(len(LETTERS) ** 2)
 
 
 @played

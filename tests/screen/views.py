@@ -21,6 +21,7 @@ from realtime.control.outcome import Origin
 from realtime.control.transport import Transport
 from realtime.midi.mapper import MidiMapper
 from realtime.midi.service import serve_midi
+from realtime.version import own_version
 from tests.memory_stage import memory_core
 
 _NOBODY = Origin("screen")
@@ -79,7 +80,7 @@ def stage_view(**changes: Any) -> StageView:
         ),
         osc=OscView("127.0.0.1", 9000, 9001, 52_012, 900),
         record=RecordView(True, "Starling/take 2026-11-21 20.15.wav", 75.4, 13_300_000, preroll_s=60.0, folder="Starling"),
-        transport=TransportView(17.25, 96.0, True), automation=AutomationView("storm.toml"), pid=9_004_200, version="0.1.0",
+        transport=TransportView(17.25, 96.0, True), automation=AutomationView("storm.toml"), pid=9_004_200, version=own_version(),
     )  # fmt: skip
     return replace(made, **changes)
 
