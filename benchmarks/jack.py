@@ -40,7 +40,8 @@ class JackServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         import sounddevice
 
-        # PortAudio must let go first: its JACK part aborts the program when its server has gone.
-        sounddevice._terminate()
+        # PortAudio must let go first: its JACK part aborts the program when its server has gone. It may have been let go before.
+        if sounddevice._initialized:
+            sounddevice._terminate()
         self._process.terminate()
         self._process.wait()

@@ -129,7 +129,7 @@ class Program:
         return self.ask(f"/deck/{deck}/state", reply=f"/deck/{deck}/state.reply")
 
     def underruns(self, decks: int) -> int:
-        """Of all decks so far."""
+        """Of all decks, each since it was loaded or reset."""
         return sum(int(self.state(deck)[5]) for deck in range(1, decks + 1))
 
     def wait_until_it_plays(self, decks: int) -> None:

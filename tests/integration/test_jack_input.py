@@ -33,7 +33,7 @@ def test_what_another_client_plays_is_what_a_reader_gets(tmp_path: Path, server_
         hearing = begin(jack, MODULE, "hear", str(tmp_path / "heard.npy"), *frames)
         assert hearing.stdout is not None
         assert hearing.stdout.readline() == "ready\n"
-        sending = begin(jack, MODULE, "send", str(tmp_path / "sent.npy"), "--seconds", "7")
+        sending = begin(jack, MODULE, "send", str(tmp_path / "sent.npy"), "--seconds", "5")
         heard, sent = result(hearing), result(sending)
     left, right = np.load(tmp_path / "sent.npy").T
     # A sample is sent as float32 and mixed to mono by an exact half: any change on the way shows.

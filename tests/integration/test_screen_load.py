@@ -5,7 +5,7 @@ import pytest
 from benchmarks.screen import run
 
 pytestmark = pytest.mark.device
-SECONDS = 15
+SECONDS = 10
 
 
 def test_a_busy_screen_costs_the_sound_nothing() -> None:

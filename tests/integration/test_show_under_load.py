@@ -1,6 +1,6 @@
 """Two decks play, and OSC, MIDI and OSCQuery are as full as they get: no gap, no value lost, no memory used up.
 
-Three quarters of a minute here; `python -m tests.integration.show_under_load` is five, and any length by `STARLING_LOAD_SECONDS`.
+Half a minute here; `python -m tests.integration.show_under_load` is five, and any length by `STARLING_LOAD_SECONDS`.
 """
 
 import os
@@ -10,7 +10,7 @@ import pytest
 from tests.integration.show_under_load import LISTENERS, MIDI_RATE_HZ, OSC_RATE_HZ, run
 
 pytestmark = pytest.mark.device
-SECONDS = float(os.environ.get("STARLING_LOAD_SECONDS", "45"))
+SECONDS = float(os.environ.get("STARLING_LOAD_SECONDS", "30"))
 """Read before the tests' own settings replace the user's."""
 LEAD_FRAMES = 1_536
 """35 ms: two cores carry the decks, those who flood and those who listen as well."""
