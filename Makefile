@@ -10,12 +10,14 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The stage: what a performer needs. No torch.
 $(VENV)/stage.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Starling needs Python 3.11 to 3.13; choose one with make PYTHON=python3.12")'
+	@echo "setting up the stage in $(VENV): a minute or two, once"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
 # The studio and the checks on top.
 $(VENV)/studio.done: $(VENV)/stage.done
+	@echo "setting up the studio and the checks in $(VENV): some minutes, once"
 	$(PIP) install -c constraints.txt -e '.[studio,dev]'
 	@touch $@
 

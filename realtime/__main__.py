@@ -4,25 +4,36 @@ import argparse
 import contextlib
 import os
 import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Final
 
 from patches.errors import PatchError, UnknownPatchError
-from realtime.compiled import use_kernel_cache, use_one_thread
-from realtime.errors import StageError
-from realtime.options import parser
+from realtime.compiled import is_compiled, note_compiled, use_kernel_cache, use_one_thread
+from realtime.errors import OptionError, StageError
+from realtime.options import COMMANDS, parser
+from realtime.plain import plain
+
+_START: Final = "Starling starts"
+_FIRST_START: Final = "Starling starts; the first time it compiles its audio path, which takes half a minute or more"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program; returns the exit code: 0, 2 for what the user typed, 1 for what failed."""
+    _take_any_text()
     use_one_thread()
     arguments = parser().parse_args(argv)
     try:
-        if arguments.patches == ["attach"]:
+        command = arguments.patches[0] if arguments.patches and arguments.patches[0] in COMMANDS else ""
+        if command and len(arguments.patches) > 1:
+            raise OptionError(f"{command} stands alone", got=" ".join(arguments.patches))
+        if command == "attach":
             return _attach()
-        use_kernel_cache()
-        if arguments.patches in (["doctor"], ["machine"], ["devices"]):
-            return _report(arguments.patches[0])
+        kernels = use_kernel_cache()
+        if command:
+            return _report(command)
         if arguments.render is None:
-            return _play(arguments)
+            return _play(arguments, kernels)
         # Imported only now: playing must not wait for what only rendering needs.
         from realtime.render_command import render_command
 
@@ -39,6 +50,13 @@ def main(argv: list[str] | None = None) -> int:
         _flush()
 
 
+def _take_any_text() -> None:
+    """A terminal of few characters (`LANG=C`) shows a question mark for what it has not; that is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _say(text: str, *, error: bool = False) -> None:
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
@@ -46,7 +64,7 @@ def _say(text: str, *, error: bool = False) -> None:
 def _fail(text: str, code: int) -> int:
     # Who cannot be told has the code.
     with contextlib.suppress(OSError, ValueError):
-        print(f"starling: error: {text}", file=sys.stderr, flush=True)
+        print(f"starling: error: {plain(text)}", file=sys.stderr, flush=True)
     return code
 
 
@@ -79,22 +97,34 @@ def _report(name: str) -> int:
 
     lines = {"doctor": doctor.doctor_lines, "machine": doctor.machine_lines, "devices": doctor.device_lines}
     for line in lines[name]():
-        print(line, flush=True)
+        print(plain(line), flush=True)
     return 0
 
 
-def _play(arguments: argparse.Namespace) -> int:
+def _play(arguments: argparse.Namespace, kernels: Path) -> int:
     from realtime.host_signals import HostSignals
-    from realtime.terminal import can_hold_terminal
+    from realtime.terminal import why_not_held
 
-    with_screen = not arguments.headless and not arguments.no_screen and can_hold_terminal()
+    screen_wanted = not arguments.headless and not arguments.no_screen
+    why_not = why_not_held()
+    with_screen = screen_wanted and not why_not
     # Before anything else is imported: a Ctrl-C that falls into an import can get lost there. It ends the start as clean as the show.
     with HostSignals(keeps_on=with_screen) as signals:
+        from realtime.console import Console
+        from realtime.instance import Instance
+
+        # Who may not play is told so before all that takes long.
+        Instance().check()
+        console = Console(None, headless=arguments.headless)
+        console.note(_START if is_compiled(kernels) else _FIRST_START)
+        if screen_wanted and why_not:
+            console.note(f"without a screen: {why_not}; python -m realtime attach opens one in a terminal window")
         from realtime.play_command import play_command
 
+        note_compiled(kernels)
         lines, failed = play_command(arguments, signals, with_screen=with_screen)
     with contextlib.suppress(OSError, ValueError):
-        print("\n".join(lines), flush=True)
+        print("\n".join(map(plain, lines)), flush=True)
     return _fail(failed, 1) if failed else 0
 
 

@@ -27,6 +27,8 @@ class Load:
     """What a mosaic plays; none: the patch's own corpus."""
     prime: str | None = None
     """A sound file that the sequencer of a mosaic hears before it predicts; None: the patch's own prime."""
+    mode: int | None = None
+    """As in `SetMode`."""
 
 
 @dataclass(frozen=True)
@@ -114,4 +116,11 @@ class SetMode:
     mode: int | None
 
 
-Command = Load | SetCorpora | Unload | CancelLoad | SetControl | ScheduleControl | SettleControl | Panic | Reset | SetLead | SetMode
+@dataclass(frozen=True)
+class ClearCounts:
+    """Count what people are shown of drop-outs from now on: underruns, device xruns, the longest callback."""
+
+
+Command = (
+    Load | SetCorpora | Unload | CancelLoad | SetControl | ScheduleControl | SettleControl | Panic | Reset | SetLead | SetMode | ClearCounts
+)

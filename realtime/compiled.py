@@ -7,6 +7,7 @@ kernel file in it: after an upgrade the stage never runs a mixer that holds last
 """
 
 import atexit
+import contextlib
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+_DONE = "compiled"
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # The last holds numbers that kernels take from it when they are compiled.
 _KERNEL_SOURCES = ("kernels/*.py", "voices/*.py", "descriptors/*.py", "../patches/descriptors.py")
@@ -38,6 +40,18 @@ def use_one_thread() -> None:
     """
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
+
+
+def is_compiled(folder: Path) -> bool:
+    """Whether a stage has once begun with the kernels in the folder of `use_kernel_cache`: the first start takes half a minute longer."""
+    return (folder / _DONE).exists()
+
+
+def note_compiled(folder: Path) -> None:
+    """Note that a stage begins with the kernels in this folder."""
+    # Where nothing can be written, nothing was kept either.
+    with contextlib.suppress(OSError):
+        (folder / _DONE).touch()
 
 
 def use_kernel_cache() -> Path:

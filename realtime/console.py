@@ -5,7 +5,8 @@ import shutil
 import sys
 from typing import Final
 
-from realtime.terminal import Terminal
+from realtime.plain import plain
+from realtime.terminal import Terminal, is_dull
 
 CLEAR: Final = "\r\x1b[K"
 
@@ -34,7 +35,7 @@ class Console:
         """Whether somebody looks at one line that changes."""
         if self._terminal is not None:
             return self._terminal.there and not self._terminal.lent
-        return sys.stdout is not None and sys.stdout.isatty() and not self._headless
+        return sys.stdout is not None and sys.stdout.isatty() and not self._headless and not is_dull()
 
     @property
     def wants_status(self) -> bool:
@@ -44,6 +45,8 @@ class Console:
     def say(self, text: str, *, error: bool = False) -> None:
         """Say a line or more. A terminal or pipe that is gone must not end the show."""
         clear = CLEAR if self.live else ""
+        # Names of devices, files and patches are in it.
+        text = "\n".join(plain(line) for line in text.split("\n"))
         if self._terminal is not None and clear:
             self._terminal.write(f"{clear}{text}\n")
             return
@@ -51,8 +54,14 @@ class Console:
         with contextlib.suppress(OSError, ValueError):
             print(f"{clear}{text}", file=sys.stderr if error else sys.stdout, flush=True)
 
+    def note(self, text: str) -> None:
+        """Say what takes long just now, where somebody sits and waits; a pipe or file is told what came of it."""
+        if self._terminal is not None or (sys.stdout is not None and sys.stdout.isatty()):
+            self.say(text)
+
     def status(self, text: str) -> None:
         """Show a line in place of the one before."""
+        text = plain(text)
         if self._terminal is not None:
             self._terminal.write(CLEAR + text)
             return

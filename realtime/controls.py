@@ -128,6 +128,23 @@ def check_patch_values(deck: int, manifest: Manifest, given: Sequence[tuple[str,
     return values
 
 
+def check_stage_values(where: str, table: tuple[StageControl, ...], given: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Check the values of controls that are in a table; returns those of others.
+
+    Raises
+    ------
+    SettingError — out of range.
+    """
+    others = []
+    for control_id, value in given:
+        control = find(table, control_id)
+        if control is None:
+            others.append((control_id, value))
+        else:
+            check_range(f"{where}.{control_id}", value, control.minimum, control.maximum)
+    return others
+
+
 def ids(table: tuple[StageControl, ...]) -> str:
     """The ids of a table, for a message."""
     return ", ".join(control.id for control in table)

@@ -15,7 +15,7 @@ from typing import Any
 from patches.manifest import Manifest
 from realtime.corpora import write_options
 from realtime.deck_lead import DeckLead
-from realtime.deck_view import Standing, deck_snapshot
+from realtime.deck_view import Standing, deck_snapshot, load_snapshot
 from realtime.job import Job, Take
 from realtime.journal import Journal
 from realtime.kernels import layout as at
@@ -53,8 +53,8 @@ class Deck:
 
     Thread
     ------
-    The engine's control thread; `announced`, `ask`, `order`, `set_value`, `schedule_value`, `note_value`, `set_freeze`, `values` and
-    `snapshot` from any.
+    The engine's control thread; `announced`, `ask`, `order`, `set_value`, `schedule_value`, `note_value`, `set_freeze`, `values`,
+    `clear_counts` and `snapshot` from any.
     """
 
     def __init__(self, number: int, block: SharedBlock, pool: Pool, seed: int, journal: Journal | None = None) -> None:
@@ -84,6 +84,7 @@ class Deck:
         self._lead = DeckLead(block, number)
         self._retry_at = 0.0
         self._loads = 0
+        self._underruns_before = 0
         self._polled_ns = 0
         self._watched_ns = 0
 
@@ -107,6 +108,8 @@ class Deck:
         self._seed = job.seed
         self._fault = self._note = ""
         self._retry_at = 0.0
+        # From here on, not from its first sound: what drops out while a patch loads is that load's.
+        self.clear_counts()
         self._lead.begin()
         self._drop_incoming()
         with self._lock:
@@ -172,14 +175,19 @@ class Deck:
         """Start the voice anew."""
         if seed is not None:
             self._seed = seed
-        for job in self._jobs():
+        self.clear_counts()
+        for job in self._begun():
             job.seed = self._seed
         for take in self._staying():
             take.worker.say(do="reset", seed=seed)
 
+    def clear_counts(self) -> None:
+        """Count the underruns that people are shown from now on. Any thread."""
+        self._underruns_before = int(self._block.words[self._words + at.D_UNDERRUNS])
+
     def set_mode(self, mode: int | None) -> None:
         """Pin a mode of the voice, or let the ladder choose."""
-        for job in self._jobs():
+        for job in self._begun():
             job.mode = mode
         for take in self._staying():
             take.worker.say(do="mode", mode=mode)
@@ -285,6 +293,10 @@ class Deck:
     def _jobs(self) -> list[Job]:
         waiting = [job for job in (self._asked, self._wanted) if job is not None]
         return [*waiting, *(take.job for take in self._staying())]
+
+    def _begun(self) -> list[Job]:
+        """Without one that is only announced: what is done now was asked for before it, and it has a seed and a mode of its own."""
+        return [job for job in self._jobs() if job is not self._asked]
 
     def _free_ring(self) -> int | None:
         active = int(self._block.words[self._words + at.D_ACTIVE])
@@ -488,13 +500,16 @@ class Deck:
         # Of one moment: a load that has just left `coming` must be seen in `playing`, or why it failed.
         with self._lock:
             manifest = self.announced
-            standing = Standing(self.number, manifest.slug if manifest else "", self.state, self.error, self._note, self.restarts)
+            patch, before = manifest.slug if manifest else "", self._underruns_before
+            standing = Standing(self.number, patch, self.state, self.error, self._note, self.restarts, before)
             shown = deck_snapshot(self._block, standing, self._current, device_latency_s)
             manifest, values = self.values()
             shown = replace(shown, manifest=manifest, values=values, seed=self._seed, playing=self.playing, coming=self.coming)
+            slug, share, text = load_snapshot(self._block, self.number, self._asked or self._wanted, self._incoming)
+            shown = replace(shown, loading=slug, load_share=share, load_text=text)
             jobs = self._jobs()
         if not jobs:
             return shown
         job = jobs[0]
         seed = self._seed if job.seed is None else job.seed
-        return replace(shown, folder=job.foreign_folder, options=job.options, lead_asked=self._lead.asked, seed=seed)
+        return replace(shown, folder=job.foreign_folder, options=job.options, lead_asked=self._lead.asked, mode_asked=job.mode, seed=seed)

@@ -59,6 +59,8 @@ class Dispatch:
         every = (*decks, hidden) if hidden is not None else tuple(decks)
         self.stage = {deck.number: {control.id: control.default for control in DECK_CONTROLS} for deck in every}
         """Number of a deck in the shared block -> its controls."""
+        self.xruns_before = 0
+        """Device xruns before counts were cleared."""
         self._table: dict[type, Callable[..., int | None]] = {
             do.SetControl: self._set_control,
             do.ScheduleControl: self._schedule_control,
@@ -71,6 +73,7 @@ class Dispatch:
             do.SetMode: self._set_mode,
             do.SetLead: self._set_lead,
             do.Panic: self._panic,
+            do.ClearCounts: self._clear_counts,
         }
 
     def run(self, command: do.Command) -> int:
@@ -155,7 +158,7 @@ class Dispatch:
         where = "audition" if deck is self._hidden else f"deck {deck.number + 1}"
         options = check_options(where, manifest, command.corpora, command.prime)
         values = check_patch_values(deck.number, manifest, command.controls)
-        job = Job(folder, manifest, command.seed, values, options=options, number=next(self._numbers))
+        job = Job(folder, manifest, command.seed, values, command.mode, options=options, number=next(self._numbers))
         # At once, so that whoever asked can set the patch's controls without waiting for it to load.
         deck.ask(job)
         self._waiting.put(partial(deck.load, job))
@@ -202,6 +205,13 @@ class Dispatch:
         if self._hidden is not None:
             # What was only tried is not to come back.
             self._waiting.put(self._hidden.unload)
+
+    def _clear_counts(self, command: do.ClearCounts) -> None:
+        for deck in (*self._decks, *([self._hidden] if self._hidden is not None else [])):
+            deck.clear_counts()
+        self.xruns_before = int(self._block.words[at.W_DEVICE_XRUNS])
+        # The callback's own word, but a maximum cannot be told from a mark. One that is being noted just now may put the old one back.
+        self._block.words[at.W_CALLBACK_MAX_NS] = 0
 
 
 def _where(command: do.SetControl | do.ScheduleControl | do.SettleControl) -> str:

@@ -205,6 +205,7 @@ class Engine:
             ),
             callbacks=int(words[at.W_CALLBACKS]),
             callback_share=int(words[at.W_CALLBACK_MAX_NS]) / block_ns,
+            xruns_before=self._dispatch.xruns_before if self._dispatch else 0,
             device_xruns=int(words[at.W_DEVICE_XRUNS]),
             nonfinite=int(words[at.W_NONFINITE]),
             limited_frames=int(words[at.W_LIMITED]),

@@ -5,23 +5,22 @@ import gc
 import secrets
 from contextlib import ExitStack
 
-from realtime import commands as do
 from realtime.attach.server import AttachServer
 from realtime.attach.viewer import Viewer
 from realtime.console import Console
 from realtime.control.automation_file import read_automation
-from realtime.controls import DECK_CONTROLS
-from realtime.controls import find as find_control
 from realtime.engine import Engine, EngineConfig
 from realtime.errors import OptionError, StageError
 from realtime.host_signals import HostSignals
 from realtime.instance import Instance
+from realtime.last_rack import LastRack, find_last
 from realtime.options import check_setup, read_setup, refuse
 from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
 from realtime.screen_process import CHANNEL, ScreenProcess
 from realtime.setup import Setup
 from realtime.show import Show
 from realtime.snapshot import Snapshot
+from realtime.stage_setup import send_deck, send_master
 from realtime.stage_watch import StageWatch, failure
 from realtime.status import summary
 from realtime.terminal import Terminal
@@ -68,12 +67,15 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
         )
     )
     with ExitStack() as opened:
-        folder = opened.enter_context(Instance()).folder
+        instance = opened.enter_context(Instance())
+        folder = instance.folder
         # Before the engine: its libraries and processes keep the output they are started with.
         terminal = opened.enter_context(Terminal(folder)) if with_screen else None
         console = Console(terminal, headless=arguments.headless)
+        console.note("opening the sound device")
         opened.enter_context(engine)
         show = Show(engine, setup.show)
+        last_rack = LastRack(show, folder)
         watch = StageWatch(engine, show.log, console)
         screen = None if terminal is None else ScreenProcess(terminal, show.log)
         server = AttachServer(Viewer(show, engine), show.core, show.log)
@@ -90,6 +92,14 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
             if screen is not None and (told := screen.open()):
                 console.say(told)
             loads = _load(engine, setup)
+            if arguments.resume:
+                # No file of the performer's own has them.
+                show.scenes.kept(-1)
+            else:
+                show.racks.file = setup.file and setup.file.absolute()
+                if instance.cut_off and find_last(folder):
+                    show.log.say("rack", "the stage before was cut off; python -m realtime --resume brings it back")
+            last_rack.start()
             if arguments.record:
                 show.ask("/record/start")
             if arguments.automation is not None:
@@ -101,6 +111,7 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
             engine.fade_out()
         finally:
             server.close()
+            last_rack.close()
             show.close()
             if screen is not None:
                 screen.close()
@@ -126,20 +137,11 @@ def _checked(arguments: argparse.Namespace) -> Setup:
     return setup
 
 
-def _load(engine: Engine, setup: Setup) -> list[int]:
+def _load(engine: Engine, setup: Setup) -> dict[int, int]:
     """Send a set-up to the engine; returns the number of every deck's load."""
-    for control, value in setup.master:
-        engine.send(do.SetControl(None, control, value))
-    loads = []
-    for number, deck in enumerate(setup.decks):
-        stage = [(control, value) for control, value in deck.controls if find_control(DECK_CONTROLS, control)]
-        own = tuple(pair for pair in deck.controls if pair not in stage)
-        for control, value in stage:
-            engine.send(do.SetControl(number, control, value))
-        if deck.lead_frames is not None:
-            engine.send(do.SetLead(number, deck.lead_frames))
-        loads.append(engine.send(do.Load(number, deck.patch, deck.seed, own, deck.choices, deck.prime)))
-    return loads
+    send_master(engine, setup)
+    loads = {number: send_deck(engine, number, deck, engine.config.lead_frames) for number, deck in enumerate(setup.decks)}
+    return {number: load for number, load in loads.items() if load}
 
 
 def _wait(
@@ -153,7 +155,7 @@ def _wait(
 ) -> str:
     """Look after screen and console until the end; returns why it failed when no deck ever played."""
     failed = ""
-    while not (signals.stop.is_set() or server.quit_asked.is_set() or failed):
+    while not (signals.stop.is_left or server.quit_asked.is_set() or failed):
         snapshot = engine.snapshot()
         if seconds is not None and _is_over(snapshot, seconds):
             break

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from realtime.console import CLEAR
 from realtime.control.event_log import EventLog
 from realtime.terminal import Terminal
 
@@ -60,6 +61,8 @@ class ScreenProcess:
 
     def open(self) -> str:
         """Begin a screen; returns what whoever sits at the terminal should know where it does not start."""
+        # It takes seconds until there is something to be seen.
+        self._terminal.write(f"{CLEAR}opening the screen\n")
         try:
             keys, page = self._terminal.lend()
             self._process = subprocess.Popen(self._command, stdin=keys, stdout=page, stderr=page)

@@ -3,9 +3,8 @@
 It knows the parts, not what they do. A part that cannot start is left out and said so: the sound goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,8 @@ from realtime.control.link import LinkClock
 from realtime.control.outcome import Origin, Outcome
 from realtime.control.scene_mover import SceneMover
 from realtime.control.scene_store import SceneStore
+from realtime.control.tap_tempo import TapTempo
+from realtime.control.traffic import Traffic
 from realtime.control.transport import Transport
 from realtime.corpus_job import CorpusJob
 from realtime.corpus_job import serve as serve_corpora
@@ -26,13 +27,12 @@ from realtime.errors import StageError
 from realtime.frame_clock import FrameClock
 from realtime.midi.event import ClockEvent, Event
 from realtime.midi.mapper import MidiMapper
-from realtime.midi.mapping_file import to_table
 from realtime.midi.ports import MidiPorts
 from realtime.midi.service import serve_midi
 from realtime.osc.server import OscServer
 from realtime.oscquery.server import OscQueryServer
 from realtime.performance_file import write_performance
-from realtime.rack_file import rack_table, write_rack
+from realtime.rack_rows import RackRows
 from realtime.recording.recorder import Recorder
 from realtime.recording.rows import serve as serve_recorder
 from realtime.show_settings import ShowSettings, TransportSettings
@@ -63,8 +63,9 @@ class Show:
 
     def __init__(self, engine: Engine, settings: ShowSettings) -> None:
         self.log = EventLog()
-        self._engine = engine
-        self._settings = settings
+        self.traffic = Traffic()
+        self.settings = settings
+        """What it was started with."""
         self._clock = FrameClock(engine.block)
         self._running = ExitStack()
         core = self.core = ControlCore(engine, self._clock, self.log)
@@ -84,6 +85,7 @@ class Show:
         serve_recorder(core, self.recorder)
         self.transport = Transport(core.sample_rate_hz, core.frame_now, core.wake, lambda transport: LinkClock(transport, core.frame_now))
         self.transport.serve(core)
+        TapTempo(self.transport).serve(core)
         self.scenes = SceneStore(engine.snapshot)
         self.scenes.serve(core)
         self.scenes.take(settings.scenes)
@@ -92,7 +94,7 @@ class Show:
         self.automation = AutomationPlayer(core, self.transport, Path(), core.hands)
         self.automation.serve()
         midi = settings.midi
-        self.ports = MidiPorts(self.log, self._hear, midi.backend, midi.ports, lambda port: self.mapper.plugged(port))
+        self.ports = MidiPorts(self.log, self._hear, midi.backend, midi.ports, lambda port: self.mapper.plugged(port), self.traffic)
         self.mapper = MidiMapper(
             core,
             self.log,
@@ -102,13 +104,13 @@ class Show:
             set_zones=self.ports.set_zones,
         )
         serve_midi(core, self.mapper)
-        self.osc = OscServer(core, settings.osc.host, settings.osc.port, self.log)
+        self.osc = OscServer(core, settings.osc.host, settings.osc.port, self.log, traffic=self.traffic)
         self.query: OscQueryServer | None = None
         """While it listens."""
         self.corpora = CorpusJob(self.log)
         serve_corpora(core, self.corpora)
         self._step_times = StepTimeWatch(engine.snapshot, self.log)
-        core.serve("/rack/save", lambda address, values, origin: self._save_rack(str(values[0])), slow=True)
+        self.racks = RackRows(self, engine)
 
     def start(self) -> None:
         """Start every part that is wanted and can be; what cannot is said in the log."""
@@ -121,14 +123,14 @@ class Show:
         self._step_times.start()
         self._running.callback(self._step_times.close)
         self._running.callback(self._end_automation)
-        self._set_transport()
-        osc = self._settings.osc
+        self.set_transport(self.settings.transport)
+        osc = self.settings.osc
         if osc.on and self._begin("osc", "OSC", self.osc):
             query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver)
             found = self._begin("osc", "OSCQuery", query)
             self.query = query if found else None
             self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}" + (f", OSCQuery on http://{osc.host}:{query.port}" if found else ""))
-        if self._settings.midi.on and self._begin("midi", "MIDI", self.ports):
+        if self.settings.midi.on and self._begin("midi", "MIDI", self.ports):
             self._begin("midi", "MIDI", self.mapper)
 
     def close(self) -> None:
@@ -139,9 +141,9 @@ class Show:
         """Ask for something on behalf of the command line; what goes wrong is said in the log."""
         self.core.request(path, arguments, Origin("command line", tell=self._heard))
 
-    def ask_when_heard(self, loads: Sequence[int], path: str, *arguments: float | int | str) -> None:
-        """The same once these loads, one of each deck in order, are heard or have failed."""
-        for deck, number in enumerate(loads):
+    def ask_when_heard(self, loads: Mapping[int, int], path: str, *arguments: float | int | str) -> None:
+        """The same once these loads, by deck, are heard or have failed."""
+        for deck, number in loads.items():
             self.core.pending.expect(number, deck, lambda why: None)
         self.core.sync(lambda: self.ask(path, *arguments))
 
@@ -176,25 +178,20 @@ class Show:
         else:
             self.mapper.handle(event)
 
-    def _set_transport(self) -> None:
-        wanted = self._settings.transport
-        puts: tuple[Callable[[], None], ...] = (
-            lambda: self.transport.set_tempo(wanted.tempo_bpm),
-            lambda: self.transport.set_quantum(wanted.quantum_beats),
-            lambda: self.transport.set_source(wanted.source),
-            lambda: self.transport.set_running(wanted.run) if wanted.run else None,
-        )
+    def set_transport(self, wanted: TransportSettings) -> None:
+        """Set the clock; what it refuses is said in the log. One that runs as is wanted is not begun anew."""
+        transport = self.transport
+        puts: list[Callable[[], None]] = [
+            # A clock that is followed has a tempo of its own.
+            lambda: transport.set_source("internal") if transport.source == "midi" else None,
+            lambda: transport.set_tempo(wanted.tempo_bpm),
+            lambda: transport.set_quantum(wanted.quantum_beats),
+            lambda: transport.set_source(wanted.source),
+        ]
+        if wanted.source != "midi" and transport.running != wanted.run:
+            puts.append(lambda: transport.set_running(wanted.run))
         for put in puts:
             try:
                 put()
             except StageError as error:
                 self.log.say("transport", str(error))
-
-    def _save_rack(self, path: str) -> None:
-        transport = self.transport
-        now = TransportSettings(transport.tempo_bpm, transport.quantum_beats, transport.source, transport.running)
-        settings = replace(self._settings, transport=now)
-        edition = self.scenes.edition
-        table = rack_table(self._engine.snapshot(), settings, to_table(self.mapper.mapping), self.scenes.tables())
-        write_rack(Path(path), table)
-        self.scenes.kept(edition)

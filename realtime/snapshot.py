@@ -49,17 +49,34 @@ class DeckSnapshot:
     """Corpora and prime it was last asked to play with."""
     lead_asked: int | None = None
     """Lead somebody fixed; None: chosen from the step time."""
+    mode_asked: int | None = None
+    """Mode somebody pinned; None: left to the degrade ladder."""
     playing: int = 0
     """Number of the load that is heard (loads and changes of corpus are counted from 1); 0 none."""
     coming: tuple[int, ...] = ()
     """Numbers of the loads on their way."""
     mode_place: int = 0
     """Place of the mode among those of the voice: 0 is its best."""
+    loading: str = ""
+    """Slug of the patch on its way; empty: none is."""
+    load_share: float = -1.0
+    """How much of that is done, 0 to 1; -1: nothing is on its way."""
+    load_text: str = ""
+    """What is being done, in words."""
+    modes: tuple[str, ...] = ()
+    """Names of the modes of the voice that is heard, its best first."""
+    underruns_before: int = 0
+    """Of `underruns`, those before the deck was last loaded or reset, or counts were cleared."""
+
+    @property
+    def recent_underruns(self) -> int:
+        """Underruns since then: what people are shown."""
+        return self.underruns - self.underruns_before
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The stage at one instant. `callback_share` is the longest callback over the block's time."""
+    """The stage at one instant. `callback_share` is the longest callback, since counts were cleared, over the block's time."""
 
     clock_frames: int
     sample_rate_hz: int
@@ -96,6 +113,13 @@ class Snapshot:
     """The hidden deck, which patches are tried in; it is none of `decks`. None: this stage has none."""
     device_latency_ms: float = 0.0
     """From a block that is made to its sound at the plug, as the device reports it."""
+    xruns_before: int = 0
+    """Of `device_xruns`, those before counts were cleared."""
+
+    @property
+    def recent_xruns(self) -> int:
+        """Device xruns since then: what people are shown."""
+        return self.device_xruns - self.xruns_before
 
     @property
     def underruns(self) -> int:

@@ -15,12 +15,18 @@ def meter(level_db: float) -> str:
 def deck_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
     """One deck in a few words: level, lead, step time against its budget, underruns."""
     if deck.state in ("empty", "loading", "failed", "restarting"):
-        return f"{deck.number + 1} {deck.patch or '-'} {deck.state}"
+        return f"{deck.number + 1} {deck.patch or '-'} {deck.state}{_load(deck)}"
     levels = meter(deck.peak_db[0]) + meter(deck.peak_db[1])
     return (
         f"{deck.number + 1} {deck.patch} {levels} {max(deck.rms_db):5.1f} dB  lead {1000 * deck.lead_frames / sample_rate_hz:.0f} ms"
-        f"  step {deck.step_ms:.1f} ms ({100 * deck.step_share:.0f} %)  underruns {deck.underruns}"
+        f"  step {deck.step_ms:.1f} ms ({100 * deck.step_share:.0f} %)  underruns {deck.recent_underruns}"
+        + (f"  loading{_load(deck)}" if deck.loading else "")
     )
+
+
+def _load(deck: DeckSnapshot) -> str:
+    """How far a load is, to be put behind the word that says that there is one; nothing where there is none."""
+    return f" {100 * deck.load_share:.0f} % {deck.load_text}" if deck.loading else ""
 
 
 def short_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
@@ -28,7 +34,9 @@ def short_text(deck: DeckSnapshot, sample_rate_hz: int) -> str:
     if deck.state in ("empty", "loading", "failed", "restarting"):
         return deck_text(deck, sample_rate_hz)
     levels = meter(deck.peak_db[0]) + meter(deck.peak_db[1])
-    return f"{deck.number + 1} {levels} {1000 * deck.lead_frames / sample_rate_hz:.0f}ms {100 * deck.step_share:.0f}% u{deck.underruns}"
+    return (
+        f"{deck.number + 1} {levels} {1000 * deck.lead_frames / sample_rate_hz:.0f}ms {100 * deck.step_share:.0f}% u{deck.recent_underruns}"
+    )
 
 
 def status_line(snapshot: Snapshot, width: int) -> str:
@@ -43,7 +51,7 @@ def status_line(snapshot: Snapshot, width: int) -> str:
 def _head(snapshot: Snapshot) -> str:
     head = f"{snapshot.clock_frames / snapshot.sample_rate_hz:7.1f} s  {meter(snapshot.peak_db[0])}{meter(snapshot.peak_db[1])} "
     head += f"{max(snapshot.rms_db):5.1f} dB"
-    return f"{head}  device xruns {snapshot.device_xruns}" if snapshot.device_xruns else head
+    return f"{head}  device xruns {snapshot.recent_xruns}" if snapshot.recent_xruns else head
 
 
 def _input(snapshot: Snapshot) -> str:

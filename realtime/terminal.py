@@ -30,29 +30,34 @@ _ORDINARY: Final = (
 )
 
 
-def can_show_screen() -> bool:
-    """Whether this process has a terminal in front, one that a screen can be drawn on."""
+def is_dull() -> bool:
+    """Whether the terminal can show lines only: nothing on it can be written over."""
+    return sys.platform != "win32" and os.environ.get("TERM", "") in DULL_TERMINALS
+
+
+def why_not_shown() -> str:
+    """Why this process has no terminal in front that a screen can be drawn on, in words; empty: it has."""
     if sys.stdin is None or sys.stdout is None or not (os.isatty(0) and os.isatty(1)):
-        return False
+        return "standard input and output are not both a terminal"
+    if is_dull():
+        return f"this terminal can show lines only (TERM={os.environ.get('TERM', '')})"
     if sys.platform == "win32":
-        return True
-    if os.environ.get("TERM", "") in DULL_TERMINALS:
-        return False
+        return ""
     try:
         # In the background of a shell the first key it read would stop it.
-        return os.tcgetpgrp(0) == os.getpgrp()
+        return "" if os.tcgetpgrp(0) == os.getpgrp() else "it runs in the background of this terminal"
     except OSError:
         # A terminal that controls nobody has no background.
-        return True
+        return ""
 
 
-def can_hold_terminal() -> bool:
-    """Whether the host can keep a terminal clean and lend it to a screen; where it cannot, a screen is opened by `attach`."""
-    return sys.platform != "win32" and can_show_screen()
+def why_not_held() -> str:
+    """Why the host cannot keep a terminal clean and lend it to a screen; empty: it can. Where it cannot, a screen is opened by `attach`."""
+    return "Windows does not lend it" if sys.platform == "win32" else why_not_shown()
 
 
 class Terminal:
-    """Holds the terminal while it is entered; `can_hold_terminal` has said that there is one.
+    """Holds the terminal while it is entered; `why_not_held` has said that there is one.
 
     Parameters
     ----------

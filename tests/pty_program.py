@@ -1,5 +1,6 @@
 """A program on a terminal of its own: a pseudo-terminal that a test types on, reads from, and can hang up."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -68,7 +69,9 @@ class PtyProgram:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            # It may have ended by itself, and only its shell not yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
             self._shell.wait()
         self.hang_up()
 

@@ -16,13 +16,15 @@ from realtime.attach.answers import Answers
 from realtime.attach.connection import Connection
 from realtime.attach.endpoint import VERSION, read_endpoint
 from realtime.attach.errors import AttachError, NoStageError
-from realtime.attach.messages import TO_SCREEN, TO_SCREEN_BYTES, TO_STAGE_BYTES, MessageError, write_message
+from realtime.attach.messages import MOST_NUMBER, TO_SCREEN, TO_SCREEN_BYTES, TO_STAGE_BYTES, MessageError, is_value, write_message
 from realtime.attach.news import take_news
 from realtime.attach.records import from_table
 from realtime.attach.told import Told
 from realtime.attach.view import PatchView, SoundView, StageView
 from realtime.attach.waker import Waker
 from realtime.control.address import Value
+from realtime.plain import plain
+from realtime.version import difference
 
 HOST: Final = "127.0.0.1"
 LOOK_S: Final = 0.05
@@ -56,6 +58,7 @@ class SocketLink:
         self._view = StageView()
         self._gone = ""
         self._sound = False
+        self._traffic = False
         self._wanted: deque[bytes] = deque()
         self._answers = Answers()
         self._looked_s = 0.0
@@ -129,11 +132,13 @@ class SocketLink:
         """Ask for something; what is refused, clipped, done or answered is told to `then`, values that are taken are not."""
         if self._gone:
             return self._fail(path, arguments, self._gone, then)
+        if any(isinstance(value, int) and not is_value(value) for value in arguments):
+            return self._fail(path, arguments, f"a whole number too long for a screen; allowed: up to {MOST_NUMBER}", then)
         if not all(math.isfinite(value) for value in arguments if not isinstance(value, str)):
             return self._fail(path, arguments, "not a number", then)
         address = self._view.addresses.get(path)
-        is_value = address is not None and address.kind == "value"
-        line = write_message("ask", self._answers.expect(then, path if is_value else ""), path, arguments)
+        sets = address is not None and address.kind == "value"
+        line = write_message("ask", self._answers.expect(then, path if sets else ""), path, arguments)
         connection = self._connection
         if len(line) > TO_STAGE_BYTES:
             self._fail(path, arguments, f"too long: {len(line)} bytes; allowed: up to {TO_STAGE_BYTES}", then)
@@ -149,6 +154,10 @@ class SocketLink:
     def want_sound(self, on: bool) -> None:
         """Have the newest frames of the master come along."""
         self._sound = on
+
+    def want_traffic(self, on: bool) -> None:
+        """Have the messages come along that went by."""
+        self._traffic = on
 
     def quit(self) -> None:
         """End the stage: it fades, completes its takes and goes."""
@@ -183,7 +192,8 @@ class SocketLink:
                 try:
                     self._turn(selector, connection)
                 except MessageError as error:
-                    self._gone = f"what answers is no stage of this version: {error}"
+                    another = difference(self._view.version)
+                    self._gone = f"what answers is no stage of this version: {error}" + (f"; {another}" if another else "")
                 except OSError as error:
                     self._gone = f"the stage (process {self._pid}) has gone: {error.strerror or error}"
             with suppress(MessageError, OSError):
@@ -200,7 +210,7 @@ class SocketLink:
         now_s = time.monotonic()
         if now_s >= self._looked_s + (LATE_S if self._looking else LOOK_S):
             self._looked_s, self._looking = now_s, True
-            connection.send(write_message("look", self._sound))
+            connection.send(write_message("look", self._sound, self._traffic))
         self._hand_over(connection)
         selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE * bool(connection.out_bytes))
         due_s = self._looked_s + (LATE_S if self._looking else LOOK_S)
@@ -229,10 +239,11 @@ class SocketLink:
         self._first.set()
 
     def _take_told(self, number: int, path: str, state: str, values: list[Value], why: str) -> None:
-        self._answers.take(number, Told(path, state, tuple(values), why))
+        shown = tuple(plain(value) if isinstance(value, str) else value for value in values)
+        self._answers.take(number, Told(plain(path), state, shown, plain(why)))
 
     def _take_patches(self, number: int, tables: list[dict[str, Any]]) -> None:
         self._answers.take(number, tuple(from_table(PatchView, table) for table in tables))
 
     def _take_end(self, why: str) -> None:
-        self._gone = self._gone or why
+        self._gone = self._gone or plain(why)

@@ -46,17 +46,22 @@ class DeckViews:
             step_ms=round(deck.step_ms, 2),
             step_max_ms=round(deck.step_max_ms, 2),
             step_share=round(deck.step_share, 3),
-            underruns=deck.underruns,
+            underruns=deck.recent_underruns,
             late_steps=deck.late_steps,
             faults=deck.faults,
             restarts=deck.restarts,
             mode=deck.mode,
+            modes=deck.modes,
+            mode_asked=-1 if deck.mode_asked is None else deck.mode_asked,
             degraded=deck.mode_place > 0,
             latency_ms=round(deck.latency_ms, 1),
             pid=deck.pid,
             seed=deck.seed,
             corpora=deck.corpora,
             labels=self._of(number, manifest),
+            loading=deck.loading,
+            load_share=round(deck.load_share, 2),
+            load_text=deck.load_text,
         )
 
     def _of(self, number: int, manifest: Manifest | None) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 ::
 
-    stage.json (mode 0600): {"version": 1, "port": 40213, "token": 32 hex digits, "pid": 4711}
+    stage.json (mode 0600): {"version": 2, "port": 40213, "token": 32 hex digits, "pid": 4711}
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any, Final
 from realtime.attach.errors import AttachError, EndpointError, NoStageError
 
 FILE_NAME: Final = "stage.json"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the file and of the messages; another one is another program."""
 TOKEN_BYTES: Final = 16
 TOKEN_CHARACTERS: Final = 2 * TOKEN_BYTES
@@ -77,7 +77,7 @@ def read_endpoint(folder: Path) -> Endpoint:
     try:
         opened = os.open(path, flags)
     except FileNotFoundError:
-        raise NoStageError("no stage is playing here", got=f"no {path}", hint="python -m realtime starts one") from None
+        raise NoStageError(f"no stage is playing here: there is no {path}", hint="python -m realtime starts one") from None
     except OSError as error:
         raise EndpointError(f"{path}: cannot be read", got=error.strerror or str(error), hint=_HINT) from None
     try:
@@ -107,7 +107,8 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
         # Windows: the user's own folder is closed to others as it is.
         return
     if found.st_uid != os.geteuid():
-        raise EndpointError(f"{path}: the stage is another user's", got=f"user {found.st_uid}", allowed=f"user {os.geteuid()}")
+        who = f"(number {found.st_uid}; you are {os.geteuid()})"
+        raise EndpointError(f"{path}: the stage is another user's {who}", hint="only that user attaches a screen; OSC reaches it")
     if found.st_mode & 0o077:
         mode = stat.filemode(found.st_mode)
         raise EndpointError(f"{path}: other users can read it", got=mode, allowed="-rw-------", hint=_HINT)
@@ -115,12 +116,16 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
 
 def _checked(path: Path, fields: Any) -> Endpoint:
     """The record, if it is exactly what a stage writes."""
-    if not isinstance(fields, dict) or set(fields) != {"port", "token", "pid", "version"}:
+    if not isinstance(fields, dict) or "version" not in fields:
         raise EndpointError(f"{path}: not what a stage writes", hint=_HINT)
-    port, token, pid, version = (fields[name] for name in ("port", "token", "pid", "version"))
+    version = fields["version"]
+    # First of all: what else another version writes is its own business.
     if version != VERSION:
         hint = "the stage is another version of Starling: attach with that one"
         raise EndpointError(f"{path}: version", got=repr(version)[:20], allowed=str(VERSION), hint=hint)
+    if set(fields) != {"port", "token", "pid", "version"}:
+        raise EndpointError(f"{path}: not what a stage writes", hint=_HINT)
+    port, token, pid = (fields[name] for name in ("port", "token", "pid"))
     if type(port) is not int or not 0 < port < 65_536 or type(pid) is not int or pid <= 0:
         raise EndpointError(f"{path}: not what a stage writes", got="a port or process that is none", hint=_HINT)
     if not isinstance(token, str) or len(token) != TOKEN_CHARACTERS or not set(token) <= set("0123456789abcdef"):

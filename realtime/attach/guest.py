@@ -78,6 +78,7 @@ class Guest:
         self._looks = False
         self._looked_s = 0.0
         self._sound = False
+        self._traffic = False
 
     @property
     def listens(self) -> bool:
@@ -115,7 +116,7 @@ class Guest:
             self.take(now_s)
         if self._looks and now_s >= self._looked_s + LOOK_S:
             self._looks, self._looked_s = False, now_s
-            self._send("view", self._desk.viewer.look(self._seen, sound=self._sound))
+            self._send("view", self._desk.viewer.look(self._seen, sound=self._sound, traffic=self._traffic))
 
     def flush(self, now_s: float) -> None:
         """Send what waits, as far as it is taken."""
@@ -145,8 +146,8 @@ class Guest:
         self.attached = True
         self._send("welcome", os.getpid())
 
-    def _look(self, sound: bool) -> None:
-        self._looks, self._sound = True, sound
+    def _look(self, sound: bool, traffic: bool) -> None:
+        self._looks, self._sound, self._traffic = True, sound, traffic
 
     def _ask(self, number: int, path: str, values: list[Any]) -> None:
         self._desk.core.request(path, values, Origin("screen", tell=partial(self._tell, number)))
@@ -161,6 +162,9 @@ class Guest:
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         """What came of something that was asked for. Thread: any."""
+        if outcome.state == "failed":
+            # What a screen shows of it is soon gone.
+            self._desk.core.log.say("screen", f"{outcome.path}: {outcome.why}")
         told = number, outcome.path, outcome.state, outcome.values, outcome.why
         self._desk.post(self, lambda: self._send("told", *told))
 

@@ -15,7 +15,7 @@ TO_STAGE_BYTES: Final = 64 * 1024
 TO_SCREEN_BYTES: Final = 4 * 1024 * 1024
 """Longest line a stage sends: every address of sixteen decks full of large patches."""
 _MOST_VALUES: Final = 256
-_MOST_NUMBER: Final = 2**53
+MOST_NUMBER: Final = 2**53
 """Whole numbers up to here are the same in every JSON reader."""
 
 Message = tuple[str, list[Any]]
@@ -42,13 +42,13 @@ def _is_flag(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MOST_NUMBER
+    return type(value) is int and 0 <= value <= MOST_NUMBER
 
 
 def is_value(value: Any) -> bool:
     """Whether something is what an address can hold."""
     if type(value) is int:
-        return abs(value) <= _MOST_NUMBER
+        return abs(value) <= MOST_NUMBER
     # 1e999 is read as infinite.
     return math.isfinite(value) if isinstance(value, float) else _is_text(value)
 
@@ -72,12 +72,12 @@ def _is_tables(value: Any) -> bool:
 
 TO_STAGE: Final[Mapping[str, tuple[Check, ...]]] = {
     "hello": (_is_count, _is_text),
-    "look": (_is_flag,),
+    "look": (_is_flag, _is_flag),
     "ask": (_is_count, _is_text, _is_values),
     "patches": (_is_count,),
     "quit": (),
 }
-"""`hello` version token · `look` sound-too · `ask` number address values · `patches` number · `quit`."""
+"""`hello` version token · `look` sound-too messages-too · `ask` number address values · `patches` number · `quit`."""
 
 TO_SCREEN: Final[Mapping[str, tuple[Check, ...]]] = {
     "welcome": (_is_count,),

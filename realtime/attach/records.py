@@ -1,6 +1,7 @@
 """Frozen records as plain tables and back, whole or only what is different. It knows dataclasses and their types, no field by name.
 
-What a record may hold: numbers, texts, yes and no, tuples and text-keyed mappings of them, and records.
+What a record may hold: numbers, texts, yes and no, tuples and text-keyed mappings of them, and records. Texts are read as a terminal can
+show them, and numbers no greater than anything that is counted or measured: whoever draws them need not ask.
 """
 
 import functools
@@ -12,12 +13,15 @@ from operator import attrgetter
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from realtime.attach.messages import MessageError
+from realtime.plain import plain
 
 Record = TypeVar("Record")
 Made = TypeVar("Made")
 Reader = Callable[[Any, Any], Any]
 """Makes a value of what it was and what JSON says."""
 
+_MOST: Final = 2.0**63
+"""Beyond it a sum or a product may be infinite."""
 _ZERO: Final[dict[Any, Any]] = {int: 0, float: 0.0, str: "", bool: False}
 
 
@@ -53,20 +57,15 @@ def to_table(record: Any) -> dict[str, Any]:
 
 
 def apply(before: Record, table: Mapping[str, Any]) -> Record:
-    """The record that `difference` was made of.
+    """The record that `difference` was made of. A field that it has not is a newer program's, and left out.
 
     Raises
     ------
-    MessageError — a field it has not, or a value of another type.
+    MessageError — a value of another type.
     """
     kind: Any = type(before)
     readers = _readers(kind)
-    changed = {}
-    for name, raw in table.items():
-        reader = readers.get(name)
-        if reader is None:
-            raise MessageError(f"{kind.__name__}: a field it has not", got=repr(name)[:40])
-        changed[name] = reader(getattr(before, name), raw)
+    changed = {name: readers[name](getattr(before, name), raw) for name, raw in table.items() if name in readers}
     return _replaced(before, changed) if changed else before
 
 
@@ -132,8 +131,8 @@ def _reader(hint: Any) -> Reader:
         return lambda old, raw: _checked(raw, str) if raw in inner else _refuse(raw, hint)
     if origin is not None:
         value_of = _reader(inner[1])
-        return lambda old, raw: {_text(key): value_of(None, value) for key, value in _checked(raw, dict).items()}
-    return _number if hint is float else lambda old, raw: _checked(raw, hint)
+        return lambda old, raw: {_text(None, key): value_of(None, value) for key, value in _checked(raw, dict).items()}
+    return _SIMPLE.get(hint) or (lambda old, raw: _checked(raw, hint))
 
 
 def _one_of(hints: tuple[Any, ...]) -> Reader:
@@ -146,19 +145,36 @@ def _one_of(hints: tuple[Any, ...]) -> Reader:
     def take(old: Any, raw: Any) -> Any:
         if isinstance(raw, float):
             return _number(old, raw)
+        if isinstance(raw, str) and str in hints:
+            return _text(old, raw)
         return raw if type(raw) in hints or (raw is None and type(None) in hints) else _refuse(raw, hints)
 
     return take
 
 
 def _number(old: Any, raw: Any) -> float:
-    """A float; one that is whole may be, and come as, a whole number, as far as 64 bits go."""
-    whole = type(raw) is int and abs(raw) < 1 << 64
-    return raw if whole or (isinstance(raw, float) and math.isfinite(raw)) else float(_refuse(raw, float))
+    """A float; one that is whole may be, and come as, a whole number."""
+    is_number = type(raw) is int or (isinstance(raw, float) and math.isfinite(raw))
+    return _bounded(raw) if is_number else float(_refuse(raw, float))
 
 
-def _text(raw: Any) -> str:
-    return str(_checked(raw, str))
+def _whole(old: Any, raw: Any) -> int:
+    return int(_bounded(_checked(raw, int)))
+
+
+def _bounded(number: float) -> float:
+    return number if -_MOST <= number <= _MOST else _MOST if number > 0 else -_MOST
+
+
+def _text(old: Any, raw: Any) -> str:
+    return plain(_checked(raw, str))
+
+
+def _flag(old: Any, raw: Any) -> bool:
+    return bool(_checked(raw, bool))
+
+
+_SIMPLE: Final[dict[Any, Reader]] = {int: _whole, float: _number, str: _text, bool: _flag}
 
 
 def _checked(raw: Any, kind: Any) -> Any:

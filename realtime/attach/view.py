@@ -35,11 +35,16 @@ class DeckView:
     step_max_ms: float = 0.0
     step_share: float = 0.0
     underruns: int = 0
+    """Since it was loaded or reset, or counts were cleared."""
     late_steps: int = 0
     faults: int = 0
     restarts: int = 0
     mode: str = ""
     """Name of the mode of the voice."""
+    modes: tuple[str, ...] = ()
+    """Names of all its modes, the best first."""
+    mode_asked: int = -1
+    """Place of the mode that somebody pinned; -1: the machine chooses."""
     degraded: bool = False
     """It plays a cheaper mode than its best."""
     latency_ms: float = 0.0
@@ -49,6 +54,12 @@ class DeckView:
     corpora: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     """Address -> what a person calls it, of every control of the patch."""
+    loading: str = ""
+    """Slug of the patch on its way, also while another plays on; empty: none is."""
+    load_share: float = -1.0
+    """How much of that is done, 0 to 1; -1: nothing is on its way."""
+    load_text: str = ""
+    """What is being done, in words: `measuring 30 of 48`."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +215,7 @@ class StageView:
     peak_db: tuple[float, float] = QUIET
     rms_db: tuple[float, float] = QUIET
     callback_share: float = 0.0
+    """The longest callback over the block's time, since counts were cleared, as device xruns are."""
     device_xruns: int = 0
     device_latency_ms: float = 0.0
     limited_frames: int = 0
@@ -225,6 +237,10 @@ class StageView:
     """Present value of every address of kind `value`."""
     lines: tuple[LineView, ...] = ()
     """The event log, oldest first, as far as it is kept."""
+    traffic: tuple[LineView, ...] = ()
+    """Messages that went by while they were wanted, oldest first, the newest of them. Numbers between theirs are of those left out."""
+    rack: str = ""
+    """The rack file that was loaded or saved last, in full; empty: none was."""
     scenes: SceneView = SceneView()
     midi: MidiView = MidiView()
     osc: OscView = OscView()

@@ -14,6 +14,7 @@ from realtime.attach.deck_views import DeckViews
 from realtime.attach.news import APART
 from realtime.attach.records import difference, to_table
 from realtime.attach.show_views import MidiViews
+from realtime.attach.traffic_words import describe
 from realtime.attach.view import LineView, StageView
 from realtime.control.event_log import LogLine
 from realtime.engine import Engine
@@ -24,6 +25,8 @@ SOUND_S: Final = 1.0
 """The sound a screen gets that has not looked for long: what it keeps."""
 FRESH_S: Final = 0.02
 """What was seen so lately is seen by the next screen too."""
+MOST_MESSAGES: Final = 40
+"""More a look, 800 a second, nobody reads."""
 PARTS_S: Final = 0.1
 _FULL_SCALE: Final = 32_767.0
 
@@ -36,6 +39,8 @@ class Seen:
     edition: int = 0
     values: int = 0
     line: int = 0
+    passed: int = 0
+    """Number of the last message it was sent."""
     sound: int = -1
     """The frame after the last one it was sent; -1: none of late."""
 
@@ -69,7 +74,7 @@ class Viewer:
         self._parts_s = -PARTS_S
         self._addresses: tuple[int, list[dict[str, Any]]] = (0, [])
 
-    def look(self, seen: Seen, *, sound: bool) -> dict[str, Any]:
+    def look(self, seen: Seen, *, sound: bool, traffic: bool) -> dict[str, Any]:
         """What is new to a screen, as `realtime.attach.news` takes it; `seen` has seen it afterwards.
 
         Parameters
@@ -77,6 +82,8 @@ class Viewer:
         seen : Seen
         sound : bool
             Whether the newest frames of the master shall be among it.
+        traffic : bool
+            Whether the messages that went by shall be, up to `MOST_MESSAGES`.
 
         Raises
         ------
@@ -97,6 +104,10 @@ class Viewer:
         lines = self._show.log.lines(seen.line)
         if lines:
             news["lines"], seen.line = [self._line(line) for line in lines], lines[-1].number
+        passed = self._show.traffic.since(seen.passed, MOST_MESSAGES) if traffic else []
+        if passed:
+            news["traffic"] = [to_table(LineView(n, self._of_day(one.time_s), one.channel, describe(one))) for n, one in passed]
+            seen.passed = passed[-1][0]
         if not sound:
             seen.sound = -1
         elif (heard := self._sound(seen, view.sample_rate_hz)) is not None:
@@ -124,7 +135,7 @@ class Viewer:
             peak_db=(round(now.peak_db[0], 1), round(now.peak_db[1], 1)),
             rms_db=(round(now.rms_db[0], 1), round(now.rms_db[1], 1)),
             callback_share=round(now.callback_share, 3),
-            device_xruns=now.device_xruns,
+            device_xruns=now.recent_xruns,
             device_latency_ms=round(now.device_latency_ms, 1),
             limited_frames=now.limited_frames,
             nonfinite=now.nonfinite,
@@ -135,6 +146,7 @@ class Viewer:
             input_guarded=now.input_guarded,
             decks=tuple(self._decks.view(deck, rate) for deck in now.decks),
             audition=self._decks.view(now.audition, rate) if now.audition is not None else None,
+            rack=str(show.racks.file or ""),
             transport=show_views.transport(show),
             **self._parts(),
             pid=os.getpid(),
@@ -164,7 +176,11 @@ class Viewer:
         return self._addresses[1]
 
     def _line(self, line: LogLine) -> dict[str, Any]:
-        return to_table(LineView(line.number, round(line.time_s + self._since_s, 3), line.channel, line.text, line.count))
+        return to_table(LineView(line.number, self._of_day(line.time_s), line.channel, line.text, line.count))
+
+    def _of_day(self, time_s: float) -> float:
+        """A time of the log as Unix time."""
+        return round(time_s + self._since_s, 3)
 
     def _sound(self, seen: Seen, sample_rate_hz: int) -> tuple[int, str] | None:
         """The newest frames of the master since it was sent any: the frame after the last one, base64 of int16; None: there are none."""

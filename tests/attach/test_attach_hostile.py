@@ -49,7 +49,7 @@ def _open_files() -> int:
 @pytest.mark.parametrize(
     "text",
     [
-        b"\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"\x00" * 1000 + b"\n", b"[" * 60_000 + b"\n", b'["look",true]\n',
+        b"\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"\x00" * 1000 + b"\n", b"[" * 60_000 + b"\n", b'["look",true,true]\n',
         b'["quit"]\n',
         b'["ask",1,"/panic",[1]]\n', b'["hello"]\n', b'["hello",1,null]\n', b'["hello",1,"\\ud800"]\n', b"\xff\xfe\xfd\n",
         b'["hello",1,""]\n', b'["hello",1,"' + b"0" * 32 + b'"]\n', b'["hello",1,"' + "é".encode() * 16 + b'"]\n',
@@ -159,7 +159,7 @@ def test_a_flood_of_a_screen_waits_and_the_others_do_not(stage: Stage) -> None:
 
     def flood() -> None:
         with stage.raw(hello=True) as raw:
-            lines = b'["look",true]\n["ask",1,"/deck/1/gain",[-3.0]]\n["ask",1,"/nowhere",[]]\n' * 300
+            lines = b'["look",true,true]\n["ask",1,"/deck/1/gain",[-3.0]]\n["ask",1,"/nowhere",[]]\n' * 300
             raw.socket.settimeout(0.1)
             while not stop.is_set():
                 try:
@@ -192,7 +192,7 @@ def test_views_are_not_made_faster_than_they_can_be_seen(stage: Stage) -> None:
         raw.socket.settimeout(0.05)
         end, views = time.monotonic() + 1.0, 0
         while time.monotonic() < end:
-            raw.say("look", False)
+            raw.say("look", False, False)
             try:
                 views += raw.hear()[0] == "view"
             except TimeoutError:

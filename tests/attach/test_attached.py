@@ -17,6 +17,7 @@ from realtime.attach.errors import AttachError, NoStageError
 from realtime.attach.view import PatchView
 from realtime.control.outcome import Origin
 from realtime.engine import Engine
+from realtime.kernels import layout as at
 from realtime.midi.event import ControlEvent, Source
 from realtime.screen.link import Told
 from realtime.show_settings import MidiSettings, OscSettings
@@ -100,6 +101,8 @@ def test_refusals_clippings_and_answers_are_told_and_what_is_taken_is_not(stage:
         by_path = {(one.path, one.state): one for one in told}
         assert by_path["/master/gain", "clipped"].values == (100.0, 12.0)
         assert "no such address" in by_path["/nowhere", "failed"].why
+        # It is found again in the log, by every screen.
+        until(lambda: any(line.channel == "screen" and line.text.startswith("/nowhere: no such") for line in link.look().lines))
         assert len(by_path["/transport/beat", "answer"].values) == 3
         assert {one.why[:8] for one in told if one.state == "failed"} >= {"not a nu", "too long"}
         assert sum(one.path == "/deck/1/load" for one in told) == 2
@@ -272,3 +275,30 @@ def test_a_folder_that_takes_no_file_is_named_and_nothing_listens(stage: Stage, 
     with pytest.raises(AttachError, match="no screen can be attached"):
         server.start(tmp_path / "missing")
     server.close()
+
+
+def test_drop_outs_are_counted_from_now_on_when_somebody_says_so(stage: Stage) -> None:
+    words = stage.engine.block.words
+    with stage.link() as link:
+        words[at.deck_words(0) + at.D_UNDERRUNS] += 3
+        words[at.W_DEVICE_XRUNS] += 2
+        words[at.W_CALLBACK_MAX_NS] = 10**12
+        until(lambda: link.look().decks[0].underruns >= 3 and link.look().device_xruns >= 2 and link.look().callback_share > 10.0)
+        assert ask(link, "/counts/clear") == Told("/counts/clear", "done")
+        # A machine that stands still meanwhile has drop-outs of its own.
+        until(lambda: link.look().callback_share < 10.0)
+        assert link.look().decks[0].underruns < 3
+        assert link.look().device_xruns < 2
+        words[at.deck_words(0) + at.D_UNDERRUNS] += 5
+        until(lambda: link.look().decks[0].underruns >= 5)
+        ask(link, "/deck/1/reset")
+        until(lambda: link.look().decks[0].underruns < 5)
+        assert stage.engine.snapshot().decks[0].underruns >= 8
+
+
+def test_a_whole_number_that_is_too_long_for_the_way_is_refused_and_the_screen_stays(stage: Stage) -> None:
+    with stage.link() as link:
+        told = ask(link, "/deck/1/seed", 2**62)
+        assert (told.state, told.why) == ("failed", f"a whole number too long for a screen; allowed: up to {2**53}")
+        assert ask(link, "/deck/1/seed", 2**53).state == "done"
+        assert not link.gone

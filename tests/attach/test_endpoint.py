@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.attach.endpoint import FILE_NAME, Endpoint, new_token, read_endpoint, remove_endpoint, write_endpoint
+from realtime.attach.endpoint import FILE_NAME, VERSION, Endpoint, new_token, read_endpoint, remove_endpoint, write_endpoint
 from realtime.attach.errors import EndpointError, NoStageError
 
 HERE = Endpoint(40_213, "0123456789abcdef" * 2, 4711)
@@ -64,12 +64,18 @@ def test_tokens_are_32_hex_digits_and_never_the_same() -> None:
         *(json.dumps({**asdict(HERE), "port": port}) for port in (0, -1, 65_536, "40213", True, None, 1.5)),
         *(json.dumps({**asdict(HERE), "pid": pid}) for pid in (0, -1, "1", None)),
         *(json.dumps({**asdict(HERE), "token": token}) for token in ("", "0" * 31, "0" * 33, "g" * 32, "A" * 32, 7, None)),
-        *(json.dumps({**asdict(HERE), "version": version}) for version in (0, 2, "1", None)),
+        *(json.dumps({**asdict(HERE), "version": version}) for version in (0, VERSION + 1, str(VERSION), None)),
     ],
 )  # fmt: skip
 def test_what_no_stage_writes_is_refused(tmp_path: Path, text: str | bytes) -> None:
     _write(tmp_path, text)
     with pytest.raises(EndpointError, match=FILE_NAME):
+        read_endpoint(tmp_path)
+
+
+def test_another_version_is_told_from_what_is_no_stage(tmp_path: Path) -> None:
+    _write(tmp_path, json.dumps({"version": VERSION + 1, "socket": "/somewhere/else"}))
+    with pytest.raises(EndpointError, match="another version of Starling: attach with that one"):
         read_endpoint(tmp_path)
 
 

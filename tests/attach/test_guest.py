@@ -95,7 +95,7 @@ def test_messages_have_turns(ends: tuple[socket.socket, Guest]) -> None:
 
 def test_who_takes_nothing_is_closed_and_who_takes_a_little_is_not(ends: tuple[socket.socket, Guest]) -> None:
     near, guest = ends
-    _come(guest, near, HELLO + write_message("look", False), 300.0)
+    _come(guest, near, HELLO + write_message("look", False, False), 300.0)
     guest.look_after(300.0)
     # All addresses are more than such a connection holds.
     assert guest.connection.out_bytes > 0
@@ -122,7 +122,7 @@ def test_views_come_no_faster_than_they_are_made(ends: tuple[socket.socket, Gues
         _come(guest, near, HELLO, 400.0)
         for step in range(100):
             now_s = 400.0 + 0.001 * step
-            _come(guest, near, write_message("look", False), now_s)
+            _come(guest, near, write_message("look", False, False), now_s)
             guest.look_after(now_s)
             with suppress(BlockingIOError):
                 near.recv(1 << 20, socket.MSG_DONTWAIT)

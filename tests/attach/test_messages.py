@@ -10,7 +10,7 @@ from realtime.attach.messages import TO_SCREEN, TO_STAGE, TO_STAGE_BYTES, Lines,
 @pytest.mark.parametrize(
     "message",
     [
-        ("hello", 1, "0" * 32), ("look", True), ("look", False), ("ask", 7, "/deck/1/gain", [-6.5]), ("ask", 0, "/panic", []),
+        ("hello", 1, "0" * 32), ("look", True, False), ("look", False, True), ("ask", 7, "/deck/1/gain", [-6.5]), ("ask", 0, "/panic", []),
         ("ask", 2**53, "/deck/1/load", ["Räume ♪ 🌊", 5, 0.25]), ("patches", 3), ("quit",),
     ],
 )  # fmt: skip
@@ -25,7 +25,8 @@ def test_what_a_screen_says_is_heard(message: tuple[object, ...]) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"", b"GET / HTTP/1.1", b"{}", b"[]", b"[1]", b"null", b'"look"', b'["look"]', b'["look",1]', b'["look",true,true]', b'["nothing"]',
+        b"", b"GET / HTTP/1.1", b"{}", b"[]", b"[1]", b"null", b'"look"', b'["look"]', b'["look",true]', b'["look",1,true]',
+        b'["look",true,true,true]', b'["nothing"]',
         b"[" * 60_000, b'["ask",1,"/a",[' + b"[" * 50_000, b"9" * 60_000, b"\x80\x81\xff", b'\xff\xfe["quit"]', b"\x00" * 100,
         b'["ask",1,"/a",[NaN]]', b'["ask",1,"/a",[Infinity]]', b'["ask",1,"/a",[1e999]]', b'["ask",1,"/a",[true]]',
         b'["ask",1,"/a",[null]]',

@@ -55,7 +55,7 @@ def test_sound_is_joined_where_it_follows_and_kept_for_a_second() -> None:
 @pytest.mark.parametrize(
     "news",
     [
-        {"other": 1}, {"stage": []}, {"stage": {"none": 1}}, {"addresses": [{}]}, {"addresses": 3, "edition": 1}, {"values": 3},
+        {"stage": []}, {"addresses": [{}]}, {"addresses": 3, "edition": 1}, {"values": 3},
         {"lines": 3},
         {"lines": [{"text": 3}]}, {"sound": 3}, {"sound": [1]}, {"sound": ["a", "b"]}, {"sound": [1, "?"]}, {"sound": [None, ""]},
         {"values": {"/deck/1/gain": None}}, {"values": {"/deck/1/gain": []}}, {"values": {"/deck/1/gain": True}},

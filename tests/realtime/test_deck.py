@@ -327,3 +327,47 @@ def test_a_lead_does_not_grow_while_a_process_hangs() -> None:
     stage.block.words[beat] = time.monotonic_ns() - round(3 * AWAKE_S * 1e9)
     stage.deck.poll(64)
     assert stage.lead == chosen
+
+
+def test_underruns_are_shown_since_the_deck_was_loaded_or_reset_or_counts_were_cleared() -> None:
+    stage = Stage()
+    stage.load(job())
+
+    def drop_out() -> tuple[int, int]:
+        stage.block.words[at.deck_words(0) + at.D_UNDERRUNS] += 2
+        shown = stage.deck.snapshot(0.0)
+        return shown.underruns, shown.recent_underruns
+
+    assert [drop_out(), drop_out()] == [(2, 2), (4, 4)]
+    stage.deck.reset(None)
+    assert [drop_out(), drop_out()] == [(6, 2), (8, 4)]
+    stage.deck.reset(17)
+    assert drop_out() == (10, 2)
+    stage.deck.clear_counts()
+    assert drop_out() == (12, 2)
+    # What drops out while a patch loads is that load's.
+    stage.deck.load(job())
+    assert drop_out() == (14, 2)
+    stage.poll()
+    stage.come_up()
+    assert drop_out() == (16, 4)
+    # A process that is lost is replaced: what it did stays.
+    stage.last.kill()
+    stage.poll()
+    stage.come_up()
+    assert drop_out() == (18, 6)
+
+
+def test_what_was_asked_for_before_a_load_leaves_it_its_seed_and_mode() -> None:
+    stage = Stage()
+    stage.load(Job(Path("a"), PATCH))
+    coming = Job(Path("b"), PATCH, seed=11, mode=2)
+    stage.deck.ask(coming)
+    stage.deck.reset(None)
+    stage.deck.set_mode(None)
+    stage.load(coming)
+    assert (stage.told["seed"], stage.told["mode"]) == (11, 2)
+    assert (stage.deck.snapshot(0.0).seed, stage.deck.snapshot(0.0).mode_asked) == (11, 2)
+    stage.deck.reset(12)
+    stage.deck.set_mode(1)
+    assert (stage.deck.snapshot(0.0).seed, stage.deck.snapshot(0.0).mode_asked) == (12, 1)

@@ -32,6 +32,16 @@ def test_any_block_size_gives_the_same_samples(block_frames: int) -> None:
     np.testing.assert_array_equal(rendered(setup, seconds=1.5, block_frames=block_frames), rendered(setup, seconds=1.5))
 
 
+def test_an_empty_deck_is_silent_and_leaves_the_others_their_numbers() -> None:
+    other = DeckSetup("tiny", seed=9)
+    silent = DeckSetup(controls=(("solo", 1.0),))
+    np.testing.assert_array_equal(rendered(Setup((silent, other)), seconds=1.0), rendered(Setup((other,)), seconds=1.0))
+    events: list[int] = []
+    for _ in render(Setup((DeckSetup(), other)), RenderConfig(1.0), lambda deck, event: events.append(deck)):
+        pass
+    assert set(events) == {1}
+
+
 def test_length_level_and_ends() -> None:
     sound = rendered()
     assert len(sound) == 3 * 44_100

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from realtime.errors import OptionError, SettingError, UnknownDeckError
+from realtime.instance import Instance, stage_folder
+from realtime.options import parser, read_setup
 from realtime.setup import DeckSetup, Setting, Setup, apply_corpora, apply_settings, deck_of, parse_setting
 from realtime.voices.voice import CorpusChoice
 
@@ -59,3 +63,27 @@ def test_corpora_labels_and_primes_are_laid_over_a_setup() -> None:
 def test_labels_of_a_corpus_are_not_those_of_its_deck() -> None:
     deck = DeckSetup("a", corpora=(CorpusChoice("x", 1.0, ("own",)), CorpusChoice("y")), labels=("all",))
     assert [choice.labels for choice in deck.choices] == [("own",), ("all",)]
+
+
+def test_resume_needs_a_stage_that_played_and_nothing_beside_it(tmp_path: Path, patch_folder: Path) -> None:
+    with pytest.raises(OptionError, match=r"--resume: no stage has played here yet; got none in .*runtime; name patches, or --rack FILE"):
+        read_setup(parser().parse_args(["--resume"]))
+    last = stage_folder() / "last.toml"
+    last.write_text('[[deck]]\n[[deck]]\npatch = "tiny"\nseed = 3\n')
+    setup = read_setup(parser().parse_args(["--resume", "--set", "2.pan=-1", "--set", "/deck/2/param/density=4", "--osc-port", "0"]))
+    assert setup.decks == (DeckSetup(), DeckSetup("tiny", 3, controls=(("pan", -1.0), ("density", 4.0))))
+    assert (setup.file, setup.show.osc.port) == (last, 0)
+    for others in (["tiny"], ["--rack", str(last)]):
+        with pytest.raises(OptionError, match=r"--resume brings back what played; got .*leave out the patches and --rack"):
+            read_setup(parser().parse_args(["--resume", *others]))
+
+
+def test_who_was_killed_is_found_by_who_comes_next() -> None:
+    with Instance() as first:
+        assert not first.cut_off
+    with Instance() as second:
+        assert not second.cut_off
+    # As the system leaves it behind.
+    (stage_folder() / "stage.pid").write_text("4711")
+    with Instance() as third:
+        assert third.cut_off

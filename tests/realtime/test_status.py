@@ -52,6 +52,14 @@ def test_the_line_says_level_lead_step_and_underruns() -> None:
         assert words in line
 
 
+def test_the_line_counts_from_the_last_reset_and_the_end_says_all() -> None:
+    stage = replace(STAGE, decks=(replace(DECK, underruns_before=2),), xruns_before=2)
+    assert "underruns 1" in status_line(stage, 400)
+    assert "u1" in status_line(stage, 60)
+    assert "xruns" not in status_line(stage, 400)
+    assert "3 underruns, 2 device xruns" in summary(stage)[0]
+
+
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_the_line_fits_and_keeps_the_underruns_at_80_columns(width: int) -> None:
     line = status_line(STAGE, width)
@@ -76,6 +84,14 @@ def test_the_input_is_shown_and_that_it_hears_the_output() -> None:
 @pytest.mark.parametrize("state", ["empty", "loading", "failed", "restarting"])
 def test_a_deck_that_does_not_play_says_so(state: str) -> None:
     assert state in status_line(replace(STAGE, decks=(replace(DECK, state=state),)), 400)
+
+
+def test_a_load_says_how_far_it_is_also_while_something_plays() -> None:
+    load = {"loading": "rain", "load_share": 0.624, "load_text": "measuring 30 of 48"}
+    assert status_line(replace(STAGE, decks=(replace(DECK, patch="rain", state="loading", **load),)), 400).endswith(
+        "1 rain loading 62 % measuring 30 of 48"
+    )
+    assert status_line(replace(STAGE, decks=(replace(DECK, **load),)), 400).endswith("underruns 3  loading 62 % measuring 30 of 48")
 
 
 def test_meter_rises_with_the_level() -> None:

@@ -1,3 +1,5 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,14 @@ def test_no_place_is_a_named_error(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match=r"none/a.json: not written; got No such file"), TextFileWriter() as texts:
         texts.write(tmp_path / "none" / "a.json", "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_private_is_so_from_the_start(tmp_path: Path) -> None:
+    # What an earlier process of this number left, for all to read.
+    (tmp_path / f".a.toml.{os.getpid()}.part").write_text("old")
+    with TextFileWriter(private=True) as texts:
+        texts.write(tmp_path / "a.toml", "a = 1\n")
+        (part,) = tmp_path.iterdir()
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    assert (tmp_path / "a.toml").read_bytes() == b"a = 1\n"
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.iterdir()] == [("a.toml", 0o600)]

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.errors import OptionError
 from realtime.midi import wire_process
 from realtime.midi.event import ClockEvent, ControlEvent, Event, NoteEvent
 from realtime.midi.frames import Frame, FrameKind
-from realtime.midi.ports import MidiPorts, ZoneSetting
+from realtime.midi.ports import NOTED_BYTES, MidiPorts, ZoneSetting
 from realtime.midi.wire_process import WireProcess
 
 LIMIT_S = 20.0
@@ -63,6 +64,18 @@ def test_ports_and_their_events(stand: Stand) -> None:
     assert (event.source.port, event.value, event.ns) == ("knobs", 1.0, 7)
     assert (dict(stand.ports.ports), stand.ports.backend, stand.plugged) == ({"knobs": True}, "jack", ["knobs"])
     assert stand.ports.messages == 1
+
+
+def test_messages_are_seen_as_they_came_but_not_the_pulses_between_them() -> None:
+    traffic = Traffic()
+    ports = MidiPorts(EventLog(), lambda event: None, traffic=traffic)
+    ports.take(Frame(FrameKind.OPENED, 3, 0, b"knobs"))
+    sysex = b"\xf0" + b"\x01" * 1000 + b"\xf7"
+    for data in (b"\xb0\x46\x7f", b"\xf8", b"\xfe", b"\xfa", b"\x01", sysex):
+        ports.take(Frame(FrameKind.MESSAGE, 3, 0, data))
+    ports.take(Frame(FrameKind.MESSAGE, 4, 0, b"\xb0\x46\x00"))
+    assert {(one.channel, one.who) for _, one in traffic.since(0, 100)} == {("midi in", "knobs")}
+    assert [one.said for _, one in traffic.since(0, 100)] == [b"\xb0\x46\x7f", b"\xfa", b"\x01", sysex[:NOTED_BYTES]]
 
 
 def test_quiet_releases_what_waits(stand: Stand) -> None:
@@ -232,6 +245,7 @@ def test_the_process_ends_with_a_stage_that_is_killed() -> None:
     code = """
 import time
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.midi.ports import MidiPorts
 ports = MidiPorts(EventLog(), print, backend="jack")
 ports.start()

@@ -41,6 +41,7 @@ def test_the_whole_tree() -> None:
         "record",
         "rack",
         "corpus",
+        "counts",
         "transport",
         "midi",
         "panic",
