@@ -18,15 +18,15 @@ class JackServer:
     Parameters
     ----------
     name : str
-        Server name, so that it disturbs no other.
+        Server name; with the number of this process, so that it disturbs no other.
     """
 
     def __init__(self, name: str = "starling-bench", rate_hz: int = RATE_HZ, block_frames: int = BLOCK_FRAMES) -> None:
         if shutil.which("jackd") is None:
             raise BenchmarkError("the JACK server is not installed: apt-get install jackd2, or measure with --device null")
-        self._name = name
+        self._name = f"{name}-{os.getpid()}"
         driver = ["-d", "dummy", "-r", str(rate_hz), "-p", str(block_frames)]
-        self._command = ["jackd", "-n", name, "--no-realtime", *driver]
+        self._command = ["jackd", "-n", self._name, "--no-realtime", *driver]
 
     def __enter__(self) -> "JackServer":
         os.environ["JACK_DEFAULT_SERVER"] = self._name
@@ -40,8 +40,10 @@ class JackServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         import sounddevice
 
-        # PortAudio must let go first: its JACK part aborts the program when its server has gone. It may have been let go before.
-        if sounddevice._initialized:
-            sounddevice._terminate()
-        self._process.terminate()
-        self._process.wait()
+        try:
+            # PortAudio must let go first: its JACK part aborts the program when its server has gone. It may have been let go before.
+            if sounddevice._initialized:
+                sounddevice._terminate()
+        finally:
+            self._process.terminate()
+            self._process.wait()
