@@ -130,10 +130,11 @@ def test_pure_data(started: Stage, tmp_path: Path) -> None:
         # A parameter, by one.
         pd.drag("/deck/1/class/wind", 0.0)
         pd.drag("/deck/1/class/rain", 1.0)
-        pd.drag("/deck/1/param/density", 0.0)
-        settle("drizzle", 2.0)
-        pd.drag("/deck/1/param/density", 1.0)
-        settle("downpour", 2.0)
+        for density, mark in ((0.0, "drizzle"), (1.0, "downpour")):
+            pd.drag("/deck/1/param/density", density)
+            # The model goes on from what it made before, for longer than a test lasts: it begins anew.
+            started.ask("/deck/1/reset")
+            settle(mark, 2.0)
         pd.click("/scene/save calm")
         pd.hear("starling done: /scene/save calm")
         # The level, and back to it by a scene.
@@ -167,8 +168,8 @@ def test_pure_data(started: Stage, tmp_path: Path) -> None:
     assert min(level_db(applause), level_db(wind)) > HEARD_DB
     assert distance_db(applause, wind, RATE_HZ) > OTHER_DB
     drizzle, downpour = heard.deck(1, "drizzle", 2.0), heard.deck(1, "downpour", 2.0)
-    # Seen: 2.7 to 9 dB, as the model draws.
-    assert level_db(downpour) > level_db(drizzle) + 1.0
+    # In 576 pairs of renders, with any seeds and at any time: 5.8 dB or more.
+    assert level_db(downpour) > level_db(drizzle) + 3.0
     assert level_db(heard.deck(1, "down", 0.5)) < SILENT_DB
     assert level_db(heard.deck(1, "recalled", 1.0)) > HEARD_DB
     assert level_db(heard.master("panic", 0.5)) < SILENT_DB
