@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class OscWire:
         ------
         BenchmarkError — it was refused, or there was no answer in time.
         """
+        self._forget()
         self.tell(address, *arguments)
         heard: list[str] = []
         end_s = time.monotonic() + limit_s
@@ -96,6 +98,13 @@ class OscWire:
                 if answer.address == "/fail":
                     raise BenchmarkError(f"benchmark latency: {address} was refused: {answer.params[1:]}")
         raise BenchmarkError(f"benchmark latency: no answer to {address} within {limit_s:g} s; heard: {heard[-3:]}")
+
+    def _forget(self) -> None:
+        """Let go of answers nobody waits for: some hundreds fill the socket, and the next one is lost."""
+        self._socket.settimeout(0.0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(_REPLY_BYTES)
 
     def _pack(self, address: str, *arguments: Argument) -> bytes:
         builder = self._osc.OscMessageBuilder(address)
