@@ -80,7 +80,7 @@ class DeckCommands:
             raise CorpusError(f"deck {deck.number + 1} is empty", hint="load a patch first")
         controls = tuple((control.id, value) for control, value in zip(deck.manifest.controls, deck.values, strict=True))
         patch = deck.folder or deck.patch
-        return self._core.stage.send(do.Load(deck.number, patch, None, controls, deck.options.corpora, str(values[0])))
+        return self._core.stage.send(do.Load(deck.number, patch, None, controls, deck.options.corpora, str(values[0]), deck.mode_asked))
 
     def _step(self, deck: int, step: int) -> int:
         """Load the patch `step` places further in the list, or for 0 any other."""

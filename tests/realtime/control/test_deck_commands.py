@@ -56,6 +56,14 @@ def test_a_command_reaches_the_stage(core, path, arguments, command):
     assert core.stage.sent == [command]
 
 
+def test_a_prime_keeps_the_pinned_mode(core):
+    core.stage.send(do.Load(0, "tiny"))
+    core.stage.decks[0] = replace(core.stage.decks[0], mode_asked=1)
+    ask(core, "/deck/1/prime", "clip.wav")
+    (load,) = core.stage.sent
+    assert (load.patch, load.prime, load.mode) == ("tiny", "clip.wav", 1)
+
+
 def test_next_and_previous_go_round(core, slugs):
     for path, step in (("next", 1), ("previous", -1)):
         for place, slug in enumerate(slugs):
