@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from export.errors import CodecExportError
 from export.model_file import ExportedModel
-from export.streaming import to_onnx, to_torchscript
+from export.streaming import to_onnx
+from export.torch_files import to_torchscript
 from training.codecs.codec import Codes, Sound
 from training.codecs.dac import DacCodec
 from training.codecs.dac_stream import STEPS, DacStream, Lookahead, guess_for, shorter_lookahead, stream_lookahead_frames

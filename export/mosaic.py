@@ -14,17 +14,17 @@ from export.corpus import Corpus, build_corpus, choose_pieces
 from export.corpus_arrays import prime_of, to_flac, to_npz
 from export.corpus_folder import read_corpus_folder
 from export.errors import AudioGoneError, CorpusChangedError
-from export.licence import authors_of, licence_of, licence_text
+from export.licence import licence_of, licence_text
+from export.manifest_parts import heading, origin_of, verify_of
 from export.mosaic_controls import fade_frames, mosaic_controls, mosaic_settings
-from export.place import check_place, shortened
+from export.place import PatchRequest, check_place, put_patch
 from export.sequencer import to_onnx, to_torchscript
 from export.verify import Verification, verify
 from patches.corpus_folder import is_corpus_folder
-from patches.manifest import Audio, DataFile, Licence, Manifest, Model, Origin, Tensor, Verify
-from patches.writer import write_patch
+from patches.manifest import Audio, DataFile, Licence, Manifest, Model, Tensor
 from training.audio_folder import AudioFolder, read_audio_folder
 from training.errors import MissingFolderError
-from training.run_folder import RunMeta, load_sequencer
+from training.sequencer_folder import RunMeta, load_sequencer
 from training.sequencers.steps import StepForm
 
 CORPUS_SECONDS = 300.0
@@ -33,41 +33,22 @@ CHANNELS_OUT = 2
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to export.
+class Request(PatchRequest):
+    """What to export, and with which sounds.
 
     Attributes
     ----------
-    run : Path
-        Run folder.
-    slug : str
-        The patch's lasting name; also its folder's.
-    out : Path
-        Folder of patches.
-    name, summary : str, optional
-        For people; made from slug and run where left out.
-    authors : tuple of str
-        Who made it; where left out, Starling for what is all Starling's, and else unknown.
     corpus : Path, optional
         Other sounds to play than those the run learned from: a folder of them, or a corpus that `python -m training corpus` made.
     corpus_seconds : float
         At most so much sound in the patch.
     channels : str, optional
         As in `read_audio_folder`; by default what the run was trained with.
-    replace : bool
-        Whether a patch of the same slug gives way.
     """
 
-    run: Path
-    slug: str
-    out: Path
-    name: str | None = None
-    summary: str | None = None
-    authors: tuple[str, ...] = ()
     corpus: Path | None = None
     corpus_seconds: float = CORPUS_SECONDS
     channels: str | None = None
-    replace: bool = False
 
 
 def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[[str], None] = lambda line: None) -> Path:
@@ -100,7 +81,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
     PatchError
         The patch is there already, cannot be written, or would not be valid.
     """
-    check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
+    check_place(request)
     meta, sequencer = load_sequencer(request.run)
     corpus, folder = _read_corpus(request, meta, cache)
     for path, reason in folder.skipped:
@@ -120,11 +101,7 @@ def export_mosaic(request: Request, *, cache: Path | None = None, say: Callable[
         "corpus.flac": to_flac(corpus),
     }
     manifest = build_manifest(request, meta, step, corpus, proof, licence, corpus.labels)
-    written = write_patch(
-        request.out, manifest, files, licence_text(licence, other_sounds=request.corpus is not None), replace=request.replace
-    )
-    say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
-    return written
+    return put_patch(request, manifest, files, licence_text(licence, other_sounds=request.corpus is not None), say)
 
 
 def build_manifest(
@@ -146,34 +123,15 @@ def build_manifest(
     )
     classes = ", ".join(name for name in class_names if name) or "one class"
     return Manifest(
-        slug=request.slug,
-        name=request.name or request.slug.replace("-", " ").capitalize(),
-        summary=request.summary or shortened(f"A mosaic of {corpus.seconds:.0f} s of sound: {classes}."),
+        **heading(request, f"A mosaic of {corpus.seconds:.0f} s of sound: {classes}.", licence),
         kind="mosaic",
-        authors=authors_of(licence, request.authors),
-        licence=licence,
         audio=Audio(corpus.sample_rate_hz, CHANNELS_OUT, corpus.spec.hop_frames, 0),
         models=models,
         data=(DataFile("corpus", "corpus.npz"), DataFile("audio", "corpus.flac")),
         controls=mosaic_controls(corpus.spec, corpus.labels),
         settings=mosaic_settings(meta.sequencer_recipe(), corpus.spec),
-        origin=Origin(
-            recipe=meta.recipe_name,
-            git=meta.git,
-            checkpoint_sha256=meta.checkpoint_sha256,
-            created=meta.created,
-            seed=meta.recipe["seed"],
-            training_seconds=meta.training_seconds,
-            scores={name: round(score, 6) for name, score in meta.scores.items()},
-        ),
-        verify=Verify(
-            onnx_max_error=proof.onnx_max_error,
-            torchscript_max_error=proof.torchscript_max_error,
-            steps=proof.steps,
-            step_ms_p50=proof.step_ms_p50,
-            step_ms_p99=proof.step_ms_p99,
-            machine=proof.machine,
-        ),
+        origin=origin_of(meta, meta.training_seconds, meta.scores),
+        verify=verify_of(proof),
     )
 
 

@@ -34,38 +34,27 @@ def export_run(options: argparse.Namespace, *, say: Callable[[str], None]) -> Pa
         if getattr(options, name) not in (None, False):
             option = "--" + name.replace("_", "-")
             raise OptionError("not for this kind of run", where=option, got=f"a run of kind {kind}")
-    out = options.out or user_folder()
+    asked = {name: getattr(options, name) for name in ("run", "slug", "name", "summary", "replace")}
+    asked |= {"out": options.out or user_folder(), "authors": tuple(options.author)}
     if kind == "tokens":
         return export_tokens(
             TokensRequest(
-                run=options.run,
-                slug=options.slug,
-                out=out,
-                name=options.name,
-                summary=options.summary,
-                authors=tuple(options.author),
+                **asked,
                 codec=options.codec,
                 data=options.data,
                 decoder_steps=options.decoder_steps,
                 decoder_lookahead=options.decoder_lookahead,
                 codebook_temperatures=_temperatures(options.codebook_temperature),
                 torchscript=not options.no_torchscript,
-                replace=options.replace,
             ),
             say=say,
         )
     return export_mosaic(
         Request(
-            run=options.run,
-            slug=options.slug,
-            out=out,
-            name=options.name,
-            summary=options.summary,
-            authors=tuple(options.author),
+            **asked,
             corpus=options.corpus,
             corpus_seconds=options.corpus_seconds or CORPUS_SECONDS,
             channels=options.channels,
-            replace=options.replace,
         ),
         say=say,
     )

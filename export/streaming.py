@@ -9,13 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from export.model_file import ExportedModel
-from export.sequencer import OPSET, forget_machine, without_debug
+from export.torch_files import onnx_bytes, onnx_graph, to_torchscript
 from export.trigonometry import generate_tables
-from training.quiet import quiet_loggers, quiet_torch, quiet_torchscript
 
-__all__ = ["StreamingStep", "halve_weights", "store_half", "to_models"]
+__all__ = ["StreamingStep", "halve_weights", "store_half", "to_models", "to_onnx"]
 
-EXPORTER_LOGGERS = ("torch.onnx._internal.exporter._registration",)
 # Smaller tensors (biases, norms) stay as they are: they cost nothing, and some are sums whose last digits count.
 HALF_FROM = 4096
 TYPES = {torch.float32: "float32", torch.int64: "int64"}
@@ -63,34 +61,10 @@ def to_models(step: StreamingStep, *, torchscript: bool = True) -> list[Exported
 
 def to_onnx(step: nn.Module, arguments: tuple[Tensor, ...], names: list[str], results: list[str]) -> bytes:
     """Return a step as a single-file ONNX model: weights in half precision, Fourier matrices as formulas."""
-    with quiet_torch(), quiet_loggers(EXPORTER_LOGGERS, level=60), torch.no_grad():
-        program = torch.onnx.export(
-            step,
-            arguments,
-            input_names=names,
-            output_names=results,
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    model = program.model_proto
-    forget_machine(model)
+    model = onnx_graph(step, arguments, names, results)
     generate_tables(model)
     store_half(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
-
-
-def to_torchscript(step: nn.Module, arguments: tuple[Tensor, ...]) -> bytes:
-    """Return a step as a TorchScript archive, inputs positional."""
-    import io
-
-    with quiet_torchscript(), torch.no_grad():
-        traced = torch.jit.trace(step, arguments, check_trace=False)
-        saved = io.BytesIO()
-        torch.jit.save(traced, saved)
-    return without_debug(saved.getvalue())
+    return onnx_bytes(model)
 
 
 @torch.no_grad()

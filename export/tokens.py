@@ -10,16 +10,16 @@ from pathlib import Path
 
 from export.codecs import DecoderPlan, export_codec, plan_decoder
 from export.errors import DatasetGoneError, OtherCodecError
-from export.licence import authors_of, licence_text
+from export.licence import licence_text
+from export.manifest_parts import heading, origin_of, verify_of
 from export.model_file import ExportedModel
-from export.place import check_place, shortened
+from export.place import PatchRequest, check_place, put_patch
 from export.primes import Primes, choose_primes, primes_file, random_primes
 from export.tokens_controls import check_controls, controls_of
 from export.tokens_proof import TokensProof, prove_tokens
 from export.tokens_step import export_step, export_step_torchscript, export_steps
 from patches.kinds import MAX_CODEBOOKS, SETTINGS
-from patches.manifest import Audio, DataFile, Licence, Manifest, Origin, Verify
-from patches.writer import write_patch
+from patches.manifest import Audio, DataFile, Licence, Manifest
 from training.codecs.codec import Codec, open_codec
 from training.codecs.errors import MissingCodecError
 from training.errors import OptionError, StudioError
@@ -39,21 +39,11 @@ CC0 = "CC0-1.0"
 
 
 @dataclass(frozen=True)
-class TokensRequest:
-    """What to export.
+class TokensRequest(PatchRequest):
+    """What to export, and with which codec.
 
     Attributes
     ----------
-    run : Path
-        Run folder.
-    slug : str
-        The patch's lasting name; also its folder's.
-    out : Path
-        Folder of patches.
-    name, summary : str, optional
-        For people.
-    authors : tuple of str
-        Who made it.
     codec : str, optional
         Codec folder or patch; by default where the dataset says its codec is.
     data : Path, optional
@@ -66,23 +56,14 @@ class TokensRequest:
         What the control `temperature` is multiplied by, for the first codebooks; 1 for the others.
     torchscript : bool
         Whether TorchScript twins go along: as large again as the ONNX models, or larger.
-    replace : bool
-        Whether a patch of the same slug gives way.
     """
 
-    run: Path
-    slug: str
-    out: Path
-    name: str | None = None
-    summary: str | None = None
-    authors: tuple[str, ...] = ()
     codec: str | None = None
     data: Path | None = None
     decoder_steps: int | None = None
     decoder_lookahead: int | None = None
     codebook_temperatures: tuple[float, ...] = ()
     torchscript: bool = True
-    replace: bool = False
 
 
 def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda line: None) -> Path:
@@ -107,7 +88,7 @@ def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda
     PatchError
         The patch is there already, cannot be written, or would not be valid.
     """
-    check_place(request.slug, request.out, request.name, request.summary, request.authors, replace=request.replace)
+    check_place(request)
     meta, model = load_tokens(request.run)
     check_controls(meta, request.run)
     _check_temperatures(request.codebook_temperatures, meta.codec["codebooks"])
@@ -130,9 +111,7 @@ def export_tokens(request: TokensRequest, *, say: Callable[[str], None] = lambda
     names = {id(item): f"{item.role}.{EXTENSIONS[item.runtime]}" for item in models}
     files = {names[id(item)]: item.content for item in models} | {"primes.npz": primes_file(primes)}
     manifest = build_manifest(request, meta, codec, models, names, primes, proof, plan)
-    written = write_patch(request.out, manifest, files, licence_text(manifest.licence), replace=request.replace)
-    say(f"{written}: {sum(len(content) for content in files.values()) / 2**20:.2f} MiB")
-    return written
+    return put_patch(request, manifest, files, licence_text(manifest.licence), say)
 
 
 def build_manifest(
@@ -161,36 +140,18 @@ def build_manifest(
     if codec.kind == "dac":
         settings["threads"] = DAC_DECODER_THREADS
     settings |= {f"codebook_temperature_{book}": float(value) for book, value in enumerate(request.codebook_temperatures, 1)}
+    # Every stage, where a training began with the weights of another.
+    seconds = round(meta.training_seconds + sum(stage["training_seconds"] for stage in meta.start), 3)
     return Manifest(
-        slug=request.slug,
-        name=request.name or request.slug.replace("-", " ").capitalize(),
-        summary=request.summary or shortened(f"Sound from tokens, steered by class and parameter: {classes}."),
+        **heading(request, f"Sound from tokens, steered by class and parameter: {classes}.", licence),
         kind="tokens",
-        authors=authors_of(licence, request.authors),
-        licence=licence,
         audio=Audio(codec.sample_rate_hz, 1, codec.hop_frames * plan.steps, plan.lookahead_frames),
         models=tuple(item.entry(names[id(item)]) for item in models),
         data=(DataFile("primes", "primes.npz"),),
         controls=controls_of(meta, len(primes.names)),
         settings=settings,
-        origin=Origin(
-            recipe=meta.recipe_name,
-            git=meta.git,
-            checkpoint_sha256=meta.checkpoint_sha256,
-            created=meta.created,
-            seed=meta.recipe["seed"],
-            # Every stage, where a training began with the weights of another.
-            training_seconds=round(meta.training_seconds + sum(stage["training_seconds"] for stage in meta.start), 3),
-            scores={name: round(float(score), 6) for name, score in (meta.scores | proof.scores | getattr(codec, "scores", {})).items()},
-        ),
-        verify=Verify(
-            onnx_max_error=proof.onnx_max_error,
-            torchscript_max_error=proof.torchscript_max_error,
-            steps=proof.steps,
-            step_ms_p50=proof.step_ms_p50,
-            step_ms_p99=proof.step_ms_p99,
-            machine=proof.machine,
-        ),
+        origin=origin_of(meta, seconds, meta.scores | proof.scores | getattr(codec, "scores", {})),
+        verify=verify_of(proof),
     )
 
 

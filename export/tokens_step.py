@@ -13,9 +13,8 @@ from torch import Tensor
 
 from export.model_file import ExportedModel
 from export.quantise import quantise_weights
-from export.sequencer import OPSET, forget_machine
-from export.streaming import EXPORTER_LOGGERS, halve_weights, store_half, to_torchscript
-from training.quiet import quiet_loggers, quiet_torch
+from export.streaming import halve_weights, store_half
+from export.torch_files import onnx_bytes, onnx_graph, to_torchscript
 from training.tokens_model import TokenTransformer
 from training.tokens_step import TokenStep
 
@@ -79,23 +78,10 @@ def export_step_torchscript(model: TokenTransformer, *, window: int | None = Non
 def _to_proto(step: TokenStep) -> onnx.ModelProto:
     """Return a step as ONNX with plain float32 weights and the caches' third dimension free."""
     arguments = step.fresh()
-    with quiet_torch(), quiet_loggers(EXPORTER_LOGGERS, level=60), warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings():
         # All caches share the one free dimension, which the exporter reports of each.
         warnings.filterwarnings("ignore", message=r"# The axis name: window will not be used", category=UserWarning)
-        program = torch.onnx.export(
-            step,
-            arguments,
-            input_names=list(step.inputs),
-            output_names=list(step.outputs),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-            dynamic_shapes=_shapes(step, arguments),
-        )
-    proto = program.model_proto
-    forget_machine(proto)
-    return proto
+        return onnx_graph(step, arguments, tuple(step.inputs), tuple(step.outputs), dynamic_shapes=_shapes(step, arguments))
 
 
 def _finish(step: TokenStep, proto: onnx.ModelProto, role: str) -> ExportedModel:
@@ -103,8 +89,7 @@ def _finish(step: TokenStep, proto: onnx.ModelProto, role: str) -> ExportedModel
     if role != STEP:
         quantise_weights(proto)
     store_half(proto)
-    onnx.checker.check_model(proto, full_check=True)
-    return ExportedModel(role, "onnx", proto.SerializeToString(deterministic=True), step.inputs, step.outputs, step.feedback)
+    return ExportedModel(role, "onnx", onnx_bytes(proto), step.inputs, step.outputs, step.feedback)
 
 
 def _shapes(step: TokenStep, arguments: Sequence[Tensor]) -> tuple:

@@ -29,7 +29,7 @@ from tests.stage_patch import HOP_FRAMES, RATE_HZ
 from training.__main__ import main
 from training.descriptors import describe
 from training.recipe import MODELS, read_recipe
-from training.run_folder import load_sequencer, read_meta
+from training.sequencer_folder import load_sequencer, read_meta
 from training.sequencer_models import build_model
 from training.sequencer_module import SequencerModule
 from training.sequencer_windows import HeldOutBatches, WindowBatches

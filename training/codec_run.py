@@ -10,40 +10,23 @@ It does not know the command line, nor the loss (`training.codec_module`).
 """
 
 import dataclasses
-import math
-import os
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from training.audio_folder import is_folder, read_audio_folder
-from training.callbacks import KeepLast, StopOnInterrupt, UpdateBar
+from training.audio_folder import read_audio_folder
 from training.codec_data import CodecData
 from training.codec_module import CodecModule
 from training.codec_recipe import CodecRecipe
 from training.codecs.codec import read_codec_meta, read_codec_weights, write_codec
 from training.codecs.spectral import HOP_FRAMES, SAMPLE_RATE_HZ
-from training.errors import (
-    AudioChangedError,
-    NothingToResumeError,
-    OutputExistsError,
-    OutputFailedError,
-    RecipeChangedError,
-    TrainingDivergedError,
-)
+from training.errors import AudioChangedError, NothingToResumeError, RecipeChangedError
 from training.licence import audio_licence
-from training.quiet import quiet_lightning
-from training.run_folder import LAST, LOGS, git_commit, library_versions, never_kept
-from training.sequencer_run import THREADS, check_state
+from training.run_folder import LAST, made_now
+from training.trainer import begins_anew, check_kept, check_state, fit, lineage, nothing_kept, settle, stopwatch, writing
 
-LOG_INTERVAL = 10
 FREE_ON_RESUME = ("updates",)
 
 
@@ -107,20 +90,13 @@ def train_codec(
         "audio_seconds": round(folder.seconds, 3),
         "licence": audio_licence(folder),
         "clips": [list(clip) for clip in clips],
-        "versions": library_versions(),
-        "git": git_commit(),
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **made_now(),
         "training_seconds": 0.0,
-        "start": [] if begin is None else _lineage(start),
+        "start": [] if begin is None else lineage(read_codec_meta(start)),
     }
     meta["recipe"] = recipe.as_dict()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
         return _fit(out, recipe, CodecData(split, recipe), meta, None if earlier else begin, resume=earlier is not None, say=say)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
 
 
 def _fit(
@@ -133,39 +109,18 @@ def _fit(
     resume: bool,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(THREADS)
-    seconds_before, started = meta["training_seconds"], time.monotonic()
+    seconds = stopwatch(meta["training_seconds"])
 
     def keep(module: CodecModule, scores: dict[str, float]) -> None:
-        seconds = round(seconds_before + time.monotonic() - started, 3)
-        now = meta | {"updates": module.global_step, "training_seconds": seconds, "scores": {k: round(v, 6) for k, v in scores.items()}}
+        now = meta | {"updates": module.global_step, "training_seconds": seconds(), "scores": {k: round(v, 6) for k, v in scores.items()}}
         write_codec(out, now, module.codec.state_dict())
 
-    torch.manual_seed(recipe.seed)
+    settle(recipe.seed)
     module = CodecModule(recipe, keep)
     if begin is not None:
         module.codec.load_state_dict(begin)
-    stop = StopOnInterrupt(data.batches)
-    with quiet_lightning(), stop.listening():
-        trainer = pl.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_steps=recipe.updates,
-            num_sanity_val_steps=0,
-            log_every_n_steps=LOG_INTERVAL,
-            logger=TensorBoardLogger(out, name=LOGS, version=""),
-            callbacks=[stop, UpdateBar(recipe.updates, say), KeepLast(out / LAST)],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
-    if math.isinf(module.best_loss):
-        raise TrainingDivergedError(
-            "no held-out loss was a number", where=out, got=f"learning_rate {recipe.learning_rate:g}", hint="Lower it in the recipe"
-        )
-    return read_codec_meta(out) | {"interrupted": stop.interrupted and trainer.global_step < recipe.updates}
+    _, interrupted = fit(module, data, out, recipe, resume=resume, say=say)
+    return read_codec_meta(out) | {"interrupted": interrupted}
 
 
 def _start_weights(start: Path, recipe: CodecRecipe) -> dict[str, Tensor]:
@@ -176,28 +131,14 @@ def _start_weights(start: Path, recipe: CodecRecipe) -> dict[str, Tensor]:
     return read_codec_weights(start, meta)
 
 
-def _lineage(start: Path) -> list[dict[str, Any]]:
-    """Return what came before: recipe, updates, time and weights of every stage, the first one first."""
-    meta = read_codec_meta(start)
-    stage = {name: meta.get(name) for name in ("recipe", "recipe_name", "updates", "training_seconds", "checkpoint_sha256", "git")}
-    return [*meta.get("start", []), stage]
-
-
 def _earlier(out: Path, recipe: CodecRecipe, resume: bool) -> dict[str, Any] | None:
     """Return what the training to resume says, or None for a new one; refuse what can be neither."""
-    if is_folder(out) and never_kept(out) and (not resume or any(out.iterdir())):
-        return None
-    if not resume:
-        if os.path.lexists(out):
-            raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
+    if begins_anew(out, resume=resume):
         return None
     meta = read_codec_meta(out)
     if "recipe" not in meta or not (out / LAST).is_file():
-        raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
-    for name, value in recipe.as_dict().items():
-        if name not in FREE_ON_RESUME and meta["recipe"].get(name) != value:
-            got, allowed = value, meta["recipe"].get(name)
-            raise RecipeChangedError("a resumed training keeps its recipe", where=f"{out}: {name}", got=got, allowed=allowed)
+        raise nothing_kept(out)
+    check_kept(out, recipe, meta["recipe"], free=FREE_ON_RESUME, what="training")
     state = check_state(out / LAST)
     if state["global_step"] >= recipe.updates:
         raise NothingToResumeError("the training is finished", where=out, got=f"{state['global_step']} updates", hint="Raise --updates")

@@ -15,19 +15,7 @@ Say = Callable[[str], None]
 
 
 def add_corpus_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", say: Say = print) -> argparse.ArgumentParser:
-    """Add the `corpus` command to a command line and return its parser.
-
-    Parameters
-    ----------
-    subparsers : what `ArgumentParser.add_subparsers` returns
-    say : callable
-        Takes lines for the user.
-
-    Returns
-    -------
-    ArgumentParser
-        Its `run` default is `run_corpus`.
-    """
+    """Add the `corpus` command to a command line and return its parser."""
     parser = subparsers.add_parser(
         "corpus",
         help="make a corpus of folders of sounds, for any mosaic to play",

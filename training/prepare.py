@@ -171,19 +171,7 @@ def prepare_dataset(
 
 
 def add_prepare_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", say: Say = print) -> argparse.ArgumentParser:
-    """Add the `prepare` command to a command line and return its parser.
-
-    Parameters
-    ----------
-    subparsers : what `ArgumentParser.add_subparsers` returns
-    say : callable
-        Takes lines for the user.
-
-    Returns
-    -------
-    ArgumentParser
-        Its `run` default is `run_prepare`.
-    """
+    """Add the `prepare` command to a command line and return its parser."""
     parser = subparsers.add_parser(
         "prepare",
         help="encode a folder of sounds for a token model",

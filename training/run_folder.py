@@ -3,11 +3,12 @@
 ::
 
     RUN/checkpoint.safetensors    best weights so far
-    RUN/meta.json                 recipe, descriptors, statistics, clips, versions, scores: the fields of `RunMeta`
+    RUN/meta.json                 recipe, what was learned from, versions, scores: the fields of a `RunRecord`
     RUN/last.ckpt                 whole state of the trainer, to go on from
     RUN/logs/                     TensorBoard
 
-It does not know the trainer. Nothing here is pickled but the trainer's own state, which is read back as plain values only.
+It knows neither the trainer nor what is learned: `training.sequencer_folder` and `training.tokens_folder` do. Nothing here is pickled but
+the trainer's own state, which is read back as plain values only.
 """
 
 import dataclasses
@@ -18,65 +19,44 @@ import os
 import platform
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import safetensors
 import safetensors.torch
+from torch import Tensor, nn
 
-from patches.descriptors import DescriptorSpec
 from patches.errors import PatchError
 from training.audio_folder import is_folder
-from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OldRunError, OutputFailedError, RecipeError
-from training.recipe import SequencerRecipe, recipe_from_dict
-from training.sequencers.build import build_model, check_recipe
-from training.sequencers.model import SequencerModel
+from training.dials import Dials
+from training.errors import DamagedRunError, MissingCheckpointError, MissingRunError, OutputFailedError, RecipeError
 
 META = "meta.json"
 WEIGHTS = "checkpoint.safetensors"
 LAST = "last.ckpt"
 LOGS = "logs"
-FORMAT = 1
-# Of a sequencer's run. Format 1 had one model and 39 descriptors, neither of them named.
-SEQUENCER_FORMAT = 2
-CLIP_FIELDS = {"path": str, "class": str, "sha256": str, "split": str, "rows": int}
 # The libraries whose version can change the weights or the descriptors.
 VERSIONED = ("torch", "lightning", "numpy", "librosa", "soxr", "starling-live")
 GIT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
-class RunMeta:
-    """What `meta.json` says.
+class RunRecord:
+    """What `meta.json` says of any run; each kind of run adds what it learned from.
 
     Attributes
     ----------
     format, kind : int, str
-        2 and "sequencer".
     finished : bool
         The training came to its end: all updates, or no improvement for long enough.
     recipe, recipe_name : dict, str
-        All dials, and the name of the file they came from.
-    descriptors, mean, std : list
-        Names in model order, and the statistics of the training frames that z-score them.
-    outliers : int
-        Training rows left out as outliers.
-    audio_folder, channel_rule : str
-        As the user gave them.
+        All dials, and the name of the recipe they came from.
     licence : str
         Of the sounds, and so of the weights.
-    channels, sample_rate_hz, hop_frames, audio_seconds : number
-    split : str
-        "file", or "time" where each clip's end was held out.
-    clips : list of dict
-        ``path`` in the folder, ``class``, ``sha256`` of the file, ``split`` ("training", "held_out"), ``rows`` of descriptors.
-    skipped : list of dict
-        ``path`` and ``reason``.
-    class_names : list of str
-    content_sha256 : str
-        Of all clips and sides; equal for equal data.
     versions, git : dict, str
     created : str
         Start of the training, UTC.
@@ -92,22 +72,7 @@ class RunMeta:
     finished: bool
     recipe: dict[str, Any]
     recipe_name: str
-    descriptors: list[str]
-    mean: list[float]
-    std: list[float]
-    outliers: int
-    audio_folder: str
-    channel_rule: str
     licence: str
-    channels: int
-    sample_rate_hz: int
-    hop_frames: int
-    audio_seconds: float
-    split: str
-    clips: list[dict[str, Any]]
-    skipped: list[dict[str, str]]
-    class_names: list[str]
-    content_sha256: str
     versions: dict[str, str]
     git: str
     created: str
@@ -117,17 +82,42 @@ class RunMeta:
     scores: dict[str, float]
     checkpoint_sha256: str
 
-    def sequencer_recipe(self) -> SequencerRecipe:
-        """Return the recipe, checked again."""
-        return recipe_from_dict(self.recipe)
 
-    def spec(self) -> DescriptorSpec:
-        """Return which descriptors the model was made for, at which hop and rate, checked again."""
-        return DescriptorSpec(tuple(self.descriptors), self.hop_frames, self.sample_rate_hz)
+R = TypeVar("R", bound=RunRecord)
+M = TypeVar("M", bound=nn.Module)
 
 
-def read_meta(folder: Path) -> RunMeta:
+def first_record(recipe: Dials, recipe_name: str, licence: str) -> dict[str, Any]:
+    """Return what every run says as its training begins: the fields of `RunRecord` but for format and kind."""
+    return {
+        "finished": False,
+        "recipe": recipe.as_dict(),
+        "recipe_name": recipe_name,
+        "licence": licence,
+        **made_now(),
+        "updates": 0,
+        "updates_done": 0,
+        "training_seconds": 0.0,
+        "scores": {},
+        "checkpoint_sha256": "",
+    }
+
+
+def made_now() -> dict[str, Any]:
+    """Return which libraries and which source tree a training begins with, and when."""
+    return {"versions": library_versions(), "git": git_commit(), "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def read_record(folder: Path, make: Callable[[Any, Path], R], *, train: str, writer: str) -> R:
     """Read what a run says about itself.
+
+    Parameters
+    ----------
+    folder : Path
+    make : callable
+        Takes what `meta.json` holds, and the file for its messages, and returns the record; ValueError and TypeError are damage.
+    train, writer : str
+        The command that makes such a run, with what it needs, and by name: both for the messages.
 
     Raises
     ------
@@ -135,41 +125,25 @@ def read_meta(folder: Path) -> RunMeta:
         The folder is not there, or holds no run.
     MissingCheckpointError
         A training began there and has not kept anything yet.
-    OldRunError
-        A version that had other models wrote it.
     DamagedRunError
         `meta.json` is not what a training writes.
+    RunError
+        What else `make` refuses.
     """
     file = folder / META
     if not is_folder(folder):
-        raise MissingRunError("no such run folder", where=folder, hint="Train one: python -m training sequencer --audio DIR --out RUN")
+        raise MissingRunError("no such run folder", where=folder, hint=f"Train one: {train}")
     if not file.is_file():
         if (folder / LAST).exists() or (folder / LOGS).is_dir():
             hint = "Let it reach its first validation, or train again with the same --out" if never_kept(folder) else None
             raise MissingCheckpointError("the run has kept no weights yet", where=folder, hint=hint)
-        raise MissingRunError(
-            "not a run folder", where=folder, got="no meta.json", hint="A run is what python -m training sequencer writes"
-        )
+        raise MissingRunError("not a run folder", where=folder, got="no meta.json", hint=f"A run is what {writer} writes")
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(values, dict) and values.get("kind") == "sequencer" and values.get("format") == 1:
-            hint = "Train again. A patch made of it plays on as it is"
-            raise OldRunError("a run of Starling 0.1", where=file, got="format 1", allowed=f"format {SEQUENCER_FORMAT}", hint=hint)
-        if not isinstance(values, dict) or values.get("format") != SEQUENCER_FORMAT:
-            raise DamagedRunError("not a run of this version", where=file, allowed=f"format {SEQUENCER_FORMAT}")
-        meta = RunMeta(**values)
-        _check_types(meta)
-        check_recipe(meta.sequencer_recipe(), len(meta.spec()))
+        return make(json.loads(file.read_text(encoding="utf-8")), file)
     except OSError as error:
         raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
     except (ValueError, TypeError, RecursionError, RecipeError, PatchError) as error:
         raise DamagedRunError("not what a training writes", where=file, got=str(error), hint="Train again, or restore the file") from error
-    if not len(meta.mean) == len(meta.std) == len(meta.descriptors):
-        got = f"{len(meta.mean)} and {len(meta.std)}"
-        raise DamagedRunError(
-            "mean and std do not fit the descriptors", where=file, got=got, allowed=f"{len(meta.descriptors)} numbers each"
-        )
-    return meta
 
 
 def never_kept(folder: Path) -> bool:
@@ -177,14 +151,11 @@ def never_kept(folder: Path) -> bool:
     return all(path.name == LOGS and path.is_dir() for path in folder.iterdir())
 
 
-def _check_types(meta: RunMeta) -> None:
-    """Raise TypeError for the first field that is not of the type `RunMeta` says."""
-    for row in dataclasses.fields(RunMeta):
-        if not fits_type(getattr(meta, row.name), row.type):
+def check_types(record: RunRecord) -> None:
+    """Raise TypeError for the first field that is not of the type its class says."""
+    for row in dataclasses.fields(record):
+        if not fits_type(getattr(record, row.name), row.type):
             raise TypeError(f"{row.name} is not {getattr(row.type, '__name__', row.type)}")
-    for clip in meta.clips:
-        if not all(fits_type(clip.get(name), kind) for name, kind in CLIP_FIELDS.items()):
-            raise TypeError(f"a clip needs {', '.join(CLIP_FIELDS)}")
 
 
 def fits_type(value: Any, kind: Any) -> bool:
@@ -203,51 +174,61 @@ def fits_type(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def load_sequencer(folder: Path) -> tuple[RunMeta, SequencerModel]:
-    """Read a run and the model it kept, ready to predict.
+def load_model(folder: Path, record: RunRecord, build: Callable[[], M], *, writer: str) -> M:
+    """Return the model that `build` makes, with the weights the run kept.
 
     Raises
     ------
-    MissingRunError, MissingCheckpointError, OldRunError, DamagedRunError
-        As `read_meta`; and the weights are missing, or not those that `meta.json` belongs to.
+    MissingCheckpointError
+        There are no weights; `writer` is the command to train on with.
+    DamagedRunError
+        They are not those of the record, or of another model.
     """
-    meta = read_meta(folder)
     file = folder / WEIGHTS
     if not file.is_file():
-        raise MissingCheckpointError("the run has no weights", where=file, hint="Train it on: python -m training sequencer --resume")
+        raise MissingCheckpointError("the run has no weights", where=file, hint=f"Train it on: {writer} --resume")
     try:
         content = file.read_bytes()
     except OSError as error:
         raise DamagedRunError("cannot be read", where=file, got=error.strerror) from error
-    if hashlib.sha256(content).hexdigest() != meta.checkpoint_sha256:
+    if hashlib.sha256(content).hexdigest() != record.checkpoint_sha256:
         raise DamagedRunError("not the weights that meta.json describes", where=file, hint="Train it on with --resume")
-    sequencer = build_model(meta.sequencer_recipe(), meta.spec())
+    model = build()
     try:
-        sequencer.load_state_dict(safetensors.torch.load(content))
+        model.load_state_dict(safetensors.torch.load(content))
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise DamagedRunError("the weights do not fit the recipe", where=file, got=str(error).splitlines()[0]) from error
-    return meta, sequencer.eval()
+    return model
 
 
-def write_run(folder: Path, meta: RunMeta, sequencer: SequencerModel) -> RunMeta:
-    """Write weights and `meta.json`, each whole or not at all, and return the meta with the weights' hash in it.
+def write_run(folder: Path, record: R, model: nn.Module) -> R:
+    """Write weights and `meta.json`, each whole or not at all, and return the record with the weights' hash in it.
 
     Raises
     ------
     OutputFailedError
         The disk refused.
     """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in sequencer.state_dict().items()}
-    content = safetensors.torch.save(weights)
-    meta = dataclasses.replace(meta, checkpoint_sha256=hashlib.sha256(content).hexdigest())
+    record = dataclasses.replace(record, checkpoint_sha256=write_weights(folder, model.state_dict()))
+    write_record(folder, record)
+    return record
+
+
+def write_weights(folder: Path, weights: dict[str, Tensor]) -> str:
+    """Write the weights whole or not at all and return their SHA-256; raises OutputFailedError where the disk refuses."""
+    content = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     write_whole(folder / WEIGHTS, content)
-    write_meta(folder, meta)
-    return meta
+    return hashlib.sha256(content).hexdigest()
 
 
-def write_meta(folder: Path, meta: RunMeta) -> None:
+def write_record(folder: Path, record: RunRecord) -> None:
     """Write `meta.json` whole or not at all; raises OutputFailedError where the disk refuses."""
-    text = json.dumps(dataclasses.asdict(meta), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    write_values(folder, dataclasses.asdict(record))
+
+
+def write_values(folder: Path, values: dict[str, Any]) -> None:
+    """Write plain values as `meta.json`, whole or not at all; raises OutputFailedError where the disk refuses."""
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(folder / META, text.encode())
 
 

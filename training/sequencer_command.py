@@ -74,7 +74,8 @@ def run_sequencer(options: argparse.Namespace, say: Say) -> int:
         raise OptionError("no such folder of sounds", where="--audio", got=options.audio, allowed="a folder with audio files in it")
 
     # Local: torch takes seconds to import, and --help or a mistyped recipe should not wait for it.
-    from training.run_folder import never_kept, read_meta
+    from training.run_folder import never_kept
+    from training.sequencer_folder import read_meta
     from training.sequencer_run import train_sequencer
 
     earlier = None

@@ -14,7 +14,7 @@
 All frames are float32 z-scores of the run's descriptors. Histories may have any length from 1.
 """
 
-from training.run_folder import load_sequencer
+from training.sequencer_folder import load_sequencer
 from training.sequencers.build import MODELS, build_model
 from training.sequencers.model import SequencerModel
 

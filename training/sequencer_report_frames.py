@@ -16,7 +16,7 @@ from training.errors import AudioChangedError, DamagedRunError, MissingFolderErr
 
 if TYPE_CHECKING:
     from training.audio_folder import Clip
-    from training.run_folder import RunMeta
+    from training.sequencer_folder import RunMeta
     from training.sequencer_models import SequencerModel
 
 __all__ = ["RunFrames", "context_of", "is_run", "read_run"]

@@ -4,65 +4,28 @@ It does not know the command line, nor the loss (`training.sequencer_module`).
 """
 
 import dataclasses
-import math
-import os
-import pickle
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback
 
 from patches.descriptors import DEFAULT_SPEC, DescriptorSpec
 from patches.errors import printable
-from training.audio_folder import is_folder
-from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
-from training.errors import (
-    AudioChangedError,
-    DamagedRunError,
-    DescriptorsChangedError,
-    NothingToResumeError,
-    OptionError,
-    OutputExistsError,
-    OutputFailedError,
-    RecipeChangedError,
-    TrainingDivergedError,
-)
+from training.errors import AudioChangedError, DescriptorsChangedError, OptionError
 from training.licence import audio_licence
-from training.quiet import quiet_lightning
 from training.recipe import SequencerRecipe
-from training.run_folder import (
-    LAST,
-    SEQUENCER_FORMAT,
-    RunMeta,
-    git_commit,
-    library_versions,
-    load_sequencer,
-    never_kept,
-    read_meta,
-    write_meta,
-    write_run,
-)
+from training.run_folder import first_record, write_record, write_run
 from training.sequencer_data import FrameSet, SequencerData, held_out_batches, read_frames
+from training.sequencer_folder import FORMAT, KIND, RunMeta, load_sequencer, read_meta
 from training.sequencer_module import SequencerModule
 from training.sequencer_scores import baseline_scores, horizon_ratios, model_scores
 from training.sequencers.build import check_recipe
-from training.trackers import check_wandb, trackers
+from training.trackers import check_wandb
+from training.trainer import LONGER, begins_anew, check_resumable, fit, settle, stopwatch, writing
 
 # A norm reached only by the rare batch that would undo a hundred others; typical norms here are below 1.
 GRADIENT_NORM = 1.0
-# Two threads make an update of the default recipe a quarter faster on an idle machine, but they wait for each other after every matrix:
-# beside a program that holds one of two cores an update took 7 s instead of 0.04. OMP_NUM_THREADS is the user's word against it.
-THREADS = 1
-LOG_INTERVAL = 10
-# What may differ when a run goes on: how long it goes on.
-FREE_ON_RESUME = ("updates", "patience")
-ANEW = "Its weights can be exported; to train on, start again in another --out"
 
 
 @dataclass(frozen=True)
@@ -167,14 +130,8 @@ def train_sequencer(
     meta = earlier or _first_meta(audio, recipe, recipe_name, rule, frames)
     # The same sounds may have moved.
     meta = dataclasses.replace(meta, recipe=recipe.as_dict(), audio_folder=str(audio), finished=False)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
         return _fit(out, recipe, frames, meta, resume=earlier is not None, wandb=wandb, callbacks=callbacks, say=say)
-    except BrokenPipeError:
-        # Whoever read the lines of `say` has gone: the disk did nothing wrong.
-        raise
-    except OSError as error:
-        raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
 
 
 def _fit(
@@ -188,18 +145,14 @@ def _fit(
     callbacks: Sequence[Callback],
     say: Callable[[str], None],
 ) -> TrainingResult:
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(THREADS)
-    seconds_before, started = meta.training_seconds, time.monotonic()
+    seconds = stopwatch(meta.training_seconds)
 
     def keep(module: SequencerModule, scores: dict[str, float]) -> None:
-        seconds = seconds_before + time.monotonic() - started
-        now = dataclasses.replace(
-            meta, updates=module.global_step, updates_done=module.global_step, training_seconds=round(seconds, 3), scores=scores
-        )
+        done = module.global_step
+        now = dataclasses.replace(meta, updates=done, updates_done=done, training_seconds=seconds(), scores=scores)
         write_run(out, now, module.sequencer)
 
-    torch.manual_seed(recipe.seed)
+    settle(recipe.seed)
     module = SequencerModule(recipe, frames.spec, keep)
     module.sequencer.begin(frames.pieces("training"))
     data = SequencerData(
@@ -211,17 +164,19 @@ def _fit(
         last_update=recipe.updates,
         splice_share=recipe.splice_share,
     )
-    stop = StopOnInterrupt(data.batches)
-    patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
-    with quiet_lightning(), stop.listening():
-        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say), *callbacks], wandb)
-        trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
-    if math.isinf(module.best_loss):
-        raise TrainingDivergedError(
-            "no held-out loss was a number", where=out, got=f"learning_rate {recipe.learning_rate:g}", hint="Lower it in the recipe"
-        )
-    interrupted = stop.interrupted and trainer.global_step < recipe.updates
-    seconds = round(seconds_before + time.monotonic() - started, 3)
+    updates_done, interrupted = fit(
+        module,
+        data,
+        out,
+        recipe,
+        resume=resume,
+        say=say,
+        patience=recipe.patience,
+        wandb=wandb,
+        callbacks=callbacks,
+        gradient_clip_val=GRADIENT_NORM,
+    )
+    training_seconds = seconds()
     best, sequencer = load_sequencer(out)
     held_out, training, rate = frames.pieces("held_out"), frames.pieces("training"), frames.spec.sample_rate_hz / frames.spec.hop_frames
     scores = model_scores(sequencer, held_out, held_out_batches(held_out, sequencer), recipe.seed, rate)
@@ -233,63 +188,21 @@ def _fit(
         recipe=meta.recipe,
         audio_folder=meta.audio_folder,
         finished=not interrupted,
-        updates_done=trainer.global_step,
-        training_seconds=seconds,
+        updates_done=updates_done,
+        training_seconds=training_seconds,
         scores=scores,
     )
-    write_meta(out, final)
+    write_record(out, final)
     return TrainingResult(final, interrupted)
-
-
-def _trainer(out: Path, recipe: SequencerRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
-    return pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        max_steps=recipe.updates,
-        gradient_clip_val=GRADIENT_NORM,
-        num_sanity_val_steps=0,
-        log_every_n_steps=LOG_INTERVAL,
-        logger=trackers(out, wandb),
-        callbacks=[*callbacks, KeepLast(out / LAST)],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
 
 
 def _earlier(out: Path, recipe: SequencerRecipe, resume: bool) -> RunMeta | None:
     """Return what the run to resume says, or None for a new one; refuse what can be neither."""
-    if is_folder(out) and never_kept(out) and (not resume or any(out.iterdir())):
-        return None
-    if not resume:
-        if os.path.lexists(out):
-            raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
+    if begins_anew(out, resume=resume):
         return None
     meta = read_meta(out)
-    if not (out / LAST).is_file():
-        raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
-    for name, value in recipe.as_dict().items():
-        if name not in FREE_ON_RESUME and meta.recipe[name] != value:
-            hint = f"Leave out --recipe and --{name} to go on with the run's own"
-            raise RecipeChangedError(
-                "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
-            )
-    check_state(out / LAST)
-    if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in FREE_ON_RESUME):
-        hint = "Export it, or raise updates or patience in the recipe"
-        raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
+    check_resumable(out, recipe, meta, free=LONGER, hint="Leave out --recipe and --{} to go on with the run's own")
     return meta
-
-
-def check_state(file: Path) -> dict[str, Any]:
-    """Return a trainer's state; refuse one that was cut short or is something else, before any work."""
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise DamagedRunError("not the state of a training", where=file, got=type(error).__name__, hint=ANEW) from error
-    if not isinstance(state, dict) or not {"state_dict", "optimizer_states", "callbacks", "global_step"} <= state.keys():
-        raise DamagedRunError("not the state of a training", where=file, hint=ANEW)
-    return state
 
 
 def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None:
@@ -304,18 +217,15 @@ def _name_changed_audio(audio: Path, earlier: RunMeta, frames: FrameSet) -> None
 
 def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels: str, frames: FrameSet) -> RunMeta:
     return RunMeta(
-        format=SEQUENCER_FORMAT,
-        kind="sequencer",
-        finished=False,
-        recipe=recipe.as_dict(),
-        recipe_name=recipe_name,
+        format=FORMAT,
+        kind=KIND,
+        **first_record(recipe, recipe_name, audio_licence(frames.folder)),
         descriptors=list(frames.spec.names),
         mean=frames.mean.tolist(),
         std=frames.std.tolist(),
         outliers=frames.outliers,
         audio_folder=str(audio),
         channel_rule=channels,
-        licence=audio_licence(frames.folder),
         channels=frames.folder.channels,
         sample_rate_hz=frames.spec.sample_rate_hz,
         hop_frames=frames.spec.hop_frames,
@@ -335,12 +245,4 @@ def _first_meta(audio: Path, recipe: SequencerRecipe, recipe_name: str, channels
         skipped=[{"path": printable(path.as_posix()), "reason": reason.what} for path, reason in frames.skipped],
         class_names=list(frames.folder.class_names),
         content_sha256=frames.content,
-        versions=library_versions(),
-        git=git_commit(),
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        updates=0,
-        updates_done=0,
-        training_seconds=0.0,
-        scores={},
-        checkpoint_sha256="",
     )

@@ -150,17 +150,7 @@ def parameter_levels(texture: Texture, clip: int, seed: int) -> dict[str, float]
 
 
 def add_textures_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
-    """Add the `textures` command to a command line and return its parser.
-
-    Parameters
-    ----------
-    subparsers : what `ArgumentParser.add_subparsers` returns
-
-    Returns
-    -------
-    ArgumentParser
-        Its `run` default is `run_textures`.
-    """
+    """Add the `textures` command to a command line and return its parser."""
     parser = subparsers.add_parser("textures", help="synthesise a folder of sounds with known parameters")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make; must not exist or be empty")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same bytes (default 0)")

@@ -4,40 +4,28 @@ It does not know the command line, nor the loss (`training.tokens_module`).
 """
 
 import dataclasses
-import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback
 
-from training.audio_folder import is_folder
-from training.callbacks import MONITOR, KeepLast, Patience, StopOnInterrupt, UpdateBar
-from training.errors import NothingToResumeError, OutputExistsError, OutputFailedError, RecipeChangedError, TrainingDivergedError
-from training.quiet import quiet_lightning
-from training.run_folder import FORMAT, LAST, git_commit, library_versions, never_kept
-from training.sequencer_run import THREADS, check_state
+from training.errors import RecipeChangedError
+from training.run_folder import first_record, write_record, write_run
 from training.tokens_data import TokensData
 from training.tokens_dataset import TokenDataset, read_dataset
 from training.tokens_errors import DatasetChangedError
-from training.tokens_folder import KIND, TokensMeta, load_tokens, read_tokens_meta, write_tokens_meta, write_tokens_run
+from training.tokens_folder import FORMAT, KIND, TokensMeta, load_tokens, read_tokens_meta
 from training.tokens_model import TokenTransformer
 from training.tokens_module import TokensModule
 from training.tokens_recipe import TokensRecipe
-from training.trackers import check_wandb, trackers
+from training.trackers import check_wandb
+from training.trainer import LONGER, begins_anew, check_resumable, fit, lineage, settle, stopwatch, writing
 
 __all__ = ["TokensResult", "train_tokens"]
 
-LOG_INTERVAL = 10
 # What may differ when a run goes on: how long it goes on, and how fast it is computed.
-FREE_ON_RESUME = ("updates", "patience", "precision")
-LONGER = ("updates", "patience")
+FREE_ON_RESUME = (*LONGER, "precision")
 
 
 @dataclass(frozen=True)
@@ -109,17 +97,11 @@ def train_tokens(
     # The same dataset may have moved.
     meta = dataclasses.replace(meta, recipe=recipe.as_dict(), dataset=str(data), finished=False)
     if begin is not None:
-        meta = dataclasses.replace(meta, start=_lineage(begin[0]))
+        meta = dataclasses.replace(meta, start=lineage(vars(begin[0])))
     seconds = meta.clips["training_steps"] * dataset.codec.hop_frames / dataset.codec.sample_rate_hz
     say(f"{seconds:.0f} s to learn from in {meta.clips['training']} clips, {meta.clips['held_out']} held out, {len(meta.classes)} classes")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
         return _fit(out, recipe, batches, meta, begin, resume=earlier is not None, wandb=wandb, say=say)
-    except BrokenPipeError:
-        # Whoever read the lines of `say` has gone: the disk did nothing wrong.
-        raise
-    except OSError as error:
-        raise OutputFailedError("could not be written", where=out, got=error.strerror) from error
 
 
 def _fit(
@@ -133,46 +115,43 @@ def _fit(
     wandb: str | None,
     say: Callable[[str], None],
 ) -> TokensResult:
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(THREADS)
-    seconds_before, started = meta.training_seconds, time.monotonic()
-
-    def seconds() -> float:
-        return round(seconds_before + time.monotonic() - started, 3)
+    seconds = stopwatch(meta.training_seconds)
 
     def keep(module: TokensModule, scores: dict[str, float]) -> None:
         done = module.global_step
-        write_tokens_run(
-            out, dataclasses.replace(meta, updates=done, updates_done=done, training_seconds=seconds(), scores=scores), module.average
-        )
+        now = dataclasses.replace(meta, updates=done, updates_done=done, training_seconds=seconds(), scores=scores)
+        write_run(out, now, module.average)
 
-    torch.manual_seed(recipe.seed)
+    settle(recipe.seed)
     module = TokensModule(recipe, meta.size(), keep)
     if begin is not None:
         module.model.load_state_dict(begin[1].state_dict())
         module.average.load_state_dict(begin[1].state_dict())
     meta = dataclasses.replace(meta, parameter_count=module.model.parameter_count)
     say(f"{meta.parameter_count / 1e6:.2f} million parameters")
-    stop = StopOnInterrupt(data.batches)
-    patience = Patience(MONITOR, patience=recipe.patience, check_on_train_epoch_end=False)
-    with quiet_lightning(), stop.listening():
-        trainer = _trainer(out, recipe, [stop, patience, UpdateBar(recipe.updates, say)], wandb)
-        trainer.fit(module, datamodule=data, ckpt_path=out / LAST if resume else None, weights_only=True)
-    if math.isinf(module.best_loss):
-        raise TrainingDivergedError(
-            "no held-out loss was a number", where=out, got=f"learning_rate {recipe.learning_rate:g}", hint="Lower it in the recipe"
-        )
-    interrupted = stop.interrupted and trainer.global_step < recipe.updates
+    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and torch.cuda.is_available())
+    updates_done, interrupted = fit(
+        module,
+        data,
+        out,
+        recipe,
+        resume=resume,
+        say=say,
+        patience=recipe.patience,
+        wandb=wandb,
+        gradient_clip_val=recipe.gradient_norm,
+        precision="bf16-mixed" if half else "32-true",
+    )
     # A resumed run that found nothing better keeps its old weights, but not its old wishes.
     final = dataclasses.replace(
         read_tokens_meta(out),
         recipe=meta.recipe,
         dataset=meta.dataset,
         finished=not interrupted,
-        updates_done=trainer.global_step,
+        updates_done=updates_done,
         training_seconds=seconds(),
     )
-    write_tokens_meta(out, final)
+    write_record(out, final)
     return TokensResult(final, interrupted)
 
 
@@ -191,51 +170,12 @@ def _begin(start: Path, dataset: TokenDataset, recipe: TokensRecipe) -> tuple[To
     return meta, model
 
 
-def _lineage(meta: TokensMeta) -> list[dict[str, Any]]:
-    """Return what came before: recipe, updates, time and weights of every stage, the first one first."""
-    stage = {name: getattr(meta, name) for name in ("recipe", "recipe_name", "updates", "training_seconds", "checkpoint_sha256", "git")}
-    return [*meta.start, stage]
-
-
-def _trainer(out: Path, recipe: TokensRecipe, callbacks: list[Callback], wandb: str | None) -> pl.Trainer:
-    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and torch.cuda.is_available())
-    return pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed" if half else "32-true",
-        max_steps=recipe.updates,
-        gradient_clip_val=recipe.gradient_norm,
-        num_sanity_val_steps=0,
-        log_every_n_steps=LOG_INTERVAL,
-        logger=trackers(out, wandb),
-        callbacks=[*callbacks, KeepLast(out / LAST)],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
 def _earlier(out: Path, recipe: TokensRecipe, resume: bool) -> TokensMeta | None:
     """Return what the run to resume says, or None for a new one; refuse what can be neither."""
-    if is_folder(out) and never_kept(out) and (not resume or any(out.iterdir())):
-        return None
-    if not resume:
-        if os.path.lexists(out):
-            raise OutputExistsError("there is something there already", where=out, hint="Choose another --out, or go on with it: --resume")
+    if begins_anew(out, resume=resume):
         return None
     meta = read_tokens_meta(out)
-    if not (out / LAST).is_file():
-        raise NothingToResumeError("no state to go on from", where=out / LAST, hint="Start again in another --out")
-    for name, value in recipe.as_dict().items():
-        if name not in FREE_ON_RESUME and meta.recipe[name] != value:
-            hint = "Leave --recipe out to go on with the run's own"
-            raise RecipeChangedError(
-                "a resumed run keeps its recipe", where=f"{out}: {name}", got=value, allowed=meta.recipe[name], hint=hint
-            )
-    check_state(out / LAST)
-    if meta.finished and all(recipe.as_dict()[name] <= meta.recipe[name] for name in LONGER):
-        hint = "Export it, or raise updates or patience in the recipe"
-        raise NothingToResumeError("the run is finished", where=out, got=f"{meta.updates_done} of {recipe.updates} updates", hint=hint)
+    check_resumable(out, recipe, meta, free=FREE_ON_RESUME, hint="Leave --recipe out to go on with the run's own")
     return meta
 
 
@@ -261,9 +201,7 @@ def _first_meta(data: Path, dataset: TokenDataset, recipe: TokensRecipe, recipe_
     return TokensMeta(
         format=FORMAT,
         kind=KIND,
-        finished=False,
-        recipe=recipe.as_dict(),
-        recipe_name=recipe_name,
+        **first_record(recipe, recipe_name, dataset.licence),
         dataset=str(data),
         dataset_key=dataset.key,
         codec={
@@ -277,15 +215,6 @@ def _first_meta(data: Path, dataset: TokenDataset, recipe: TokensRecipe, recipe_
         classes=list(dataset.classes),
         parameters=[{"name": part.name, "min": float(part.min), "max": float(part.max)} for part in dataset.parameters],
         clips={side: len(steps) for side, steps in sides.items()} | {f"{side}_steps": sum(steps) for side, steps in sides.items()},
-        licence=dataset.licence,
         parameter_count=0,
-        versions=library_versions(),
-        git=git_commit(),
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        updates=0,
-        updates_done=0,
-        training_seconds=0.0,
         start=[],
-        scores={},
-        checkpoint_sha256="",
     )

@@ -1,13 +1,11 @@
 """One tiny trained run for all tests of the export."""
 
-import numpy as np
 import pytest
-import soundfile
 
+from tests.small_trainings import write_swells
 from training.recipe import read_recipe
 from training.sequencer_run import train_sequencer
 
-RATE_HZ = 44_100
 RECIPE = read_recipe().with_changes(
     hidden_size=10, num_layers=2, components=3, window_size=12, batch_size=8, updates=20, validation_interval=20, held_out_share=0.34
 )
@@ -16,16 +14,7 @@ RECIPE = read_recipe().with_changes(
 @pytest.fixture(scope="session")
 def sounds(tmp_path_factory):
     """Two classes of three clips of different lengths."""
-    folder = tmp_path_factory.mktemp("sounds")
-    random = np.random.default_rng(0)
-    for index in range(6):
-        file = folder / ("hiss" if index % 2 else "hum") / f"{index}.wav"
-        file.parent.mkdir(exist_ok=True)
-        seconds = np.arange(int((1.0 + 0.3 * index) * RATE_HZ)) / RATE_HZ
-        tone = np.sin(2 * np.pi * 150 * (index + 1) * seconds) if index % 2 == 0 else random.standard_normal(len(seconds))
-        audio = 0.1 * (1 + 0.8 * np.sin(2 * np.pi * (2 + index) * seconds)) * tone + 0.001 * random.standard_normal(len(seconds))
-        soundfile.write(file, audio, RATE_HZ, subtype="PCM_24")
-    return folder
+    return write_swells(tmp_path_factory.mktemp("sounds"), seconds=1.0, longer=0.3, subtype="PCM_24")
 
 
 @pytest.fixture(scope="session")

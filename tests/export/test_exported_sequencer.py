@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from export.errors import VerificationError
-from export.sequencer import OPSET, example_inputs, to_onnx, to_torchscript
+from export.sequencer import example_inputs, to_onnx, to_torchscript
+from export.torch_files import OPSET
 from export.verify import MAX_ERROR, STEPS, onnx_step, open_session, verify
 from patches.descriptors import DescriptorSpec
 from training.recipe import MODELS, read_recipe

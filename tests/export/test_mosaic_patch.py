@@ -9,8 +9,9 @@ import soundfile
 
 from export.errors import AudioGoneError, CorpusChangedError, CorpusSpecError, SlugError, VerificationError
 from export.licence import SOUNDS, WEIGHTS, authors_of, licence_text
-from export.mosaic import Request, export_mosaic, shortened
+from export.mosaic import Request, export_mosaic
 from export.mosaic_controls import mosaic_controls
+from export.place import shortened
 from export.verify import open_session
 from patches.descriptors import DescriptorSpec
 from patches.errors import PatchExistsError
@@ -22,7 +23,7 @@ from tests.corpus_folders import write_corpus
 from training.audio_folder import read_audio_folder
 from training.errors import MissingFolderError, MissingRunError, NoUsableAudioError, OptionError, SheetError
 from training.licence import CC0, USER_SUPPLIED
-from training.run_folder import read_meta
+from training.sequencer_folder import read_meta
 
 
 def tree(folder):

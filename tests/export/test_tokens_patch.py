@@ -22,32 +22,18 @@ from patches.reader import read_manifest
 from patches.validate import validate
 from realtime.voices.voice import make_voice
 from tests.dac_reference import FOLDER, WEIGHTS
+from tests.small_trainings import TOKENS_RECIPE
 from training.__main__ import main as train_main
 from training.codecs.codec import open_codec, write_codec
 from training.codecs.errors import CodecError
 from training.codecs.spectral import HOP_FRAMES, SpectralCodec, SpectralConfig
 from training.prepare import prepare_dataset
 from training.tokens_dataset import read_dataset, write_dataset
-from training.tokens_recipe import read_tokens_recipe
 from training.tokens_run import train_tokens
 
 RATE_HZ = 44_100
 CONFIG = SpectralConfig(size=16, encoder_blocks=2, decoder_blocks=2, kernel=3, expansion=2, codebooks=3, codebook_size=32, code_size=4)
-RECIPE = read_tokens_recipe().with_changes(
-    width=16,
-    layers=1,
-    heads=2,
-    head_width=8,
-    attention_window=12,
-    window_steps=16,
-    batch_size=8,
-    learning_rate=1e-2,
-    warmup_updates=5,
-    updates=20,
-    ema_decay=0.9,
-    validation_interval=20,
-    held_out_windows=8,
-)
+RECIPE = TOKENS_RECIPE.with_changes(updates=20, held_out_windows=8)
 STEPS = 90
 
 

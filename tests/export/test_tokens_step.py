@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from export.errors import VerificationError
-from export.sequencer import OPSET
 from export.tokens_runner import StepRunner, open_step
 from export.tokens_step import STEP, STEP_INT8, STEP_LIGHT, export_step, export_step_torchscript, export_steps
 from export.tokens_verify import MAX_ERROR, int8_loss, step_times_ms, verify_step, verify_step_torchscript
+from export.torch_files import OPSET
 from training.tokens_model import TokenTransformer, TransformerSize
 from training.tokens_step import TokenStep
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.small_trainings import write_swells
 from training import sequencer_report as command
 from training.descriptors import SAMPLE_RATE_HZ
 from training.errors import AudioChangedError, DamagedRunError, MissingCheckpointError, MissingFolderError, OptionError, StudioError
@@ -32,16 +33,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def audio(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sounds")
-    random = np.random.default_rng(0)
-    seconds = np.arange(int(1.6 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    for index in range(6):
-        file = folder / ("hiss" if index % 2 else "hum") / f"{index}.wav"
-        file.parent.mkdir(exist_ok=True)
-        swell = 1 + 0.8 * np.sin(2 * np.pi * (2 + index) * seconds)
-        tone = np.sin(2 * np.pi * 150 * (index + 1) * seconds) if index % 2 == 0 else random.standard_normal(len(seconds))
-        soundfile.write(file, 0.1 * swell * tone + 0.001 * random.standard_normal(len(seconds)), SAMPLE_RATE_HZ)
-    return folder
+    return write_swells(tmp_path_factory.mktemp("sounds"), seconds=1.6)
 
 
 @pytest.fixture(scope="module")

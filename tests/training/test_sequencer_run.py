@@ -5,13 +5,13 @@ import signal
 
 import numpy as np
 import pytest
-import safetensors.torch
 import soundfile
 import torch
 
 from patches.descriptors import DescriptorSpec
+from tests.small_trainings import interrupt_at, weights, write_swells
 from training.callbacks import Patience
-from training.descriptors import NAMES, SAMPLE_RATE_HZ
+from training.descriptors import NAMES
 from training.errors import (
     AudioChangedError,
     DamagedRunError,
@@ -28,7 +28,8 @@ from training.errors import (
     WandbMissingError,
 )
 from training.recipe import MODELS, read_recipe
-from training.run_folder import git_commit, load_sequencer, read_meta
+from training.run_folder import git_commit
+from training.sequencer_folder import load_sequencer, read_meta
 from training.sequencer_run import train_sequencer
 from training.sequencer_windows import WindowBatches
 
@@ -47,15 +48,7 @@ RECIPE = read_recipe().with_changes(
 
 @pytest.fixture(scope="module")
 def audio(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sounds")
-    random = np.random.default_rng(0)
-    seconds = np.arange(int(1.5 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    for index in range(6):
-        file = folder / ("hiss" if index % 2 else "hum") / f"{index}.wav"
-        file.parent.mkdir(exist_ok=True)
-        swell = 1 + 0.8 * np.sin(2 * np.pi * (2 + index) * seconds)
-        tone = np.sin(2 * np.pi * 150 * (index + 1) * seconds) if index % 2 == 0 else random.standard_normal(len(seconds))
-        soundfile.write(file, 0.1 * swell * tone + 0.001 * random.standard_normal(len(seconds)), SAMPLE_RATE_HZ)
+    folder = write_swells(tmp_path_factory.mktemp("sounds"))
     (folder / "broken.wav").write_bytes(b"not audio")
     return folder
 
@@ -75,23 +68,6 @@ def finished(audio, cache, tmp_path_factory):
 @pytest.fixture
 def copy(finished, tmp_path):
     return shutil.copytree(finished[0], tmp_path / "run")
-
-
-def interrupted_at(batch_number, monkeypatch):
-    """Press Ctrl-C while this batch is made."""
-    plain = WindowBatches.batch
-
-    def batch(self, update):
-        if update == batch_number:
-            monkeypatch.setattr(WindowBatches, "batch", plain)
-            os.kill(os.getpid(), signal.SIGINT)
-        return plain(self, update)
-
-    monkeypatch.setattr(WindowBatches, "batch", batch)
-
-
-def weights(run):
-    return safetensors.torch.load_file(run / "checkpoint.safetensors")
 
 
 def test_a_run_says_everything_an_export_needs(finished, audio):
@@ -142,7 +118,7 @@ def test_the_weights_kept_are_the_scored_ones(finished):
 @pytest.mark.parametrize("batch", [12, 19])
 def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on_from_there(audio, cache, tmp_path, monkeypatch, batch):
     out = tmp_path / "run"
-    interrupted_at(batch, monkeypatch)
+    interrupt_at(WindowBatches, batch, monkeypatch)
     stopped = train_sequencer(audio, out, RECIPE, cache=cache)
     assert stopped.interrupted
     assert not stopped.meta.finished

@@ -2,14 +2,12 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import shutil
-import signal
 
 import pytest
-import safetensors.torch
 import torch
 
+from tests.small_trainings import TOKENS_RECIPE, interrupt_at, weights
 from tests.token_sets import CODES, dataset
 from training.errors import (
     DamagedRunError,
@@ -29,22 +27,7 @@ from training.tokens_folder import load_tokens, read_tokens_meta
 from training.tokens_recipe import RECIPES, read_tokens_recipe, tokens_recipe_from_dict
 from training.tokens_run import train_tokens
 
-RECIPE = read_tokens_recipe().with_changes(
-    width=16,
-    layers=1,
-    heads=2,
-    head_width=8,
-    attention_window=12,
-    dropout=0.1,
-    window_steps=16,
-    batch_size=8,
-    learning_rate=1e-2,
-    warmup_updates=5,
-    updates=60,
-    ema_decay=0.9,
-    validation_interval=20,
-    held_out_windows=12,
-)
+RECIPE = TOKENS_RECIPE.with_changes(dropout=0.1, updates=60, held_out_windows=12)
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +46,6 @@ def finished(data, tmp_path_factory):
 @pytest.fixture
 def copy(finished, tmp_path):
     return shutil.copytree(finished[0], tmp_path / "run")
-
-
-def weights(run):
-    return safetensors.torch.load_file(run / "checkpoint.safetensors")
-
-
-def interrupt_at(update, monkeypatch):
-    """Press Ctrl-C while this batch is made."""
-    plain = TokenWindows.batch
-
-    def batch(self, number):
-        if number == update:
-            monkeypatch.setattr(TokenWindows, "batch", plain)
-            os.kill(os.getpid(), signal.SIGINT)
-        return plain(self, number)
-
-    monkeypatch.setattr(TokenWindows, "batch", batch)
 
 
 def test_a_training_learns_and_says_what_it_made(finished, data):
@@ -116,14 +82,14 @@ def test_what_is_kept_is_the_moving_average(finished):
 def test_a_stopped_training_keeps_and_goes_on_as_if_it_had_not_stopped(finished, data, tmp_path, monkeypatch):
     out = tmp_path / "run"
     # In the middle of a stretch: that is where it ends, and what it was is kept.
-    interrupt_at(20, monkeypatch)
+    interrupt_at(TokenWindows, 20, monkeypatch)
     stopped = train_tokens(data, out, RECIPE)
     assert stopped.interrupted
     assert (stopped.meta.updates_done, stopped.meta.finished) == (21, False)
     assert load_tokens(out)[0] == stopped.meta
     shutil.rmtree(out)
     # At the end of one, where the looks at the held-out clips stay those of the uninterrupted training.
-    interrupt_at(39, monkeypatch)
+    interrupt_at(TokenWindows, 39, monkeypatch)
     assert train_tokens(data, out, RECIPE).meta.updates_done == 40
     again = train_tokens(data, out, RECIPE, resume=True)
     assert again.meta.finished

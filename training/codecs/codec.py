@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.codecs.errors import DamagedCodecError, MissingCodecError, OtherCodecError
-from training.run_folder import META, WEIGHTS, write_whole
+from training.run_folder import META, WEIGHTS, write_values, write_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -160,13 +160,8 @@ def write_codec(folder: Path, meta: dict[str, Any], weights: "dict[str, Tensor]"
         With `codec`, `config` and `licence`; format, kind and the hash are filled in.
     weights : dict of str to Tensor
     """
-    import safetensors.torch
-
-    content = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
-    meta = meta | {"format": FORMAT, "kind": KIND, "checkpoint_sha256": hashlib.sha256(content).hexdigest()}
-    write_whole(folder / WEIGHTS, content)
-    text = json.dumps(meta, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(folder / META, text.encode())
+    meta = meta | {"format": FORMAT, "kind": KIND, "checkpoint_sha256": write_weights(folder, weights)}
+    write_values(folder, meta)
     return meta
 
 

@@ -49,19 +49,7 @@ BLOCK_BYTES = 2**20
 def add_codec_import_parser(
     subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", say: Callable[[str], None] = lambda line: None
 ) -> argparse.ArgumentParser:
-    """Add the `codec-import` command to a command line and return its parser.
-
-    Parameters
-    ----------
-    subparsers : what `ArgumentParser.add_subparsers` returns
-    say : function of a line, optional
-        Hears what was written.
-
-    Returns
-    -------
-    ArgumentParser
-        Its `run` default is `run_codec_import`.
-    """
+    """Add the `codec-import` command to a command line and return its parser."""
     parser = subparsers.add_parser(
         "codec-import",
         help="take over published weights of the Descript Audio Codec",
