@@ -402,7 +402,7 @@ class Deck:
             if said:
                 self._show_note({"text": said})
             return
-        reason = "hung" if take.worker.alive and take.worker.state is not State.DEAD else reason
+        reason = "hung" if take.worker.alive and not take.worker.lost else reason
         take.worker.kill()
         with self._lock:
             self._current = None
@@ -411,7 +411,7 @@ class Deck:
                 self._restart(take.job, reason)
 
     def _is_lost(self, take: Take) -> bool:
-        if not take.worker.alive or take.worker.state is State.DEAD:
+        if not take.worker.alive or take.worker.lost:
             return True
         if take.worker.state is State.LOADING:
             return False

@@ -5,6 +5,7 @@ It knows the shared block's address and the compiled callback, not decks. Input 
 
 import atexit
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,10 @@ NULL_RATE_HZ = 44_100
 NULL_BLOCK_FRAMES = 256
 MAX_INPUT_CHANNELS = 2
 """More are not opened: the two are averaged to one."""
+JACK = "JACK Audio Connection Kit"
+"""PortAudio's name of it."""
+_ABANDONED: list[Any] = []
+"""Outputs that may still call: what they call with has to stay where it is."""
 
 
 class Output(Protocol):
@@ -40,8 +45,8 @@ class Output(Protocol):
     def stop(self) -> None:
         """Stop and close; returns when the callback will not be called again."""
 
-    def abandon(self, limit_s: float) -> bool:
-        """Close a device that has stopped calling, which may never return; true when it will certainly not call again."""
+    def abandon(self) -> None:
+        """Let go of a device that has stopped calling: should it call again, it mixes nothing. Never waits."""
 
 
 class PortAudioOutput:
@@ -61,14 +66,14 @@ class PortAudioOutput:
 
     def __init__(self, device: DeviceInfo, sample_rate_hz: int | None, block_frames: int | None) -> None:
         self._sounddevice = portaudio()
-        self._device = device
+        self.device = device
         self._source: DeviceInfo | None = None
         self._must_hear = False
         self.input_name = ""
         self.input_latency_s = 0.0
         self.notice = ""
         self._stream: Any = None
-        self._closing: threading.Thread | None = None
+        self._line: callback.Line | None = None
         self.name = f"{device.name} ({device.system})"
         self.sample_rate_hz = sample_rate_hz or device.default_rate_hz
         self.block_frames = block_frames or 0
@@ -99,7 +104,7 @@ class PortAudioOutput:
             return
         self._must_hear = name != DEFAULT_INPUT
         try:
-            source = find_input(name, self._device)
+            source = find_input(name, self.device)
             channels = min(source.channels, MAX_INPUT_CHANNELS)
             self._sounddevice.check_input_settings(device=source.index, channels=channels, dtype="float32", samplerate=self.sample_rate_hz)
         except self._sounddevice.PortAudioError as error:
@@ -118,29 +123,49 @@ class PortAudioOutput:
         self.input_name = ""
         self.notice = f"playing without an input: {reason}{f' ({got})' if got else ''}"
 
+    def prepare(self, block: SharedBlock) -> None:
+        """Open the stream without starting it: what takes time, or fails, has then done so.
+
+        Raises
+        ------
+        DeviceError — it did not open.
+        """
+        self._attempt(lambda: self._open(block))
+
     def start(self, block: SharedBlock) -> None:
-        """Open the stream and start it; see `Output.start`."""
-        sounddevice = self._sounddevice
-        try:
-            try:
-                self._open(block)
-            except sounddevice.PortAudioError as error:
-                self.stop()
-                if self._source is None:
-                    raise
-                self._go_deaf(f"input device {self.input_name} did not start together with output {self.name}", str(error))
-                self._open(block)
-        except sounddevice.PortAudioError as error:
-            self.stop()
-            raise DeviceError(f"device {self.name} did not start", got=str(error), hint="is another program using it?") from None
+        """Start the stream, opened where `prepare` has not done so; see `Output.start`."""
+        self._attempt(lambda: self._begin(block))
         if self._source is None:
             self.latency_s = float(self._stream.latency)
         else:
             self.input_latency_s, self.latency_s = (float(latency_s) for latency_s in self._stream.latency)
 
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Do something with the stream; without its input where it does not go with it."""
+        refused = self._sounddevice.PortAudioError
+        try:
+            try:
+                act()
+            except refused as error:
+                self.stop()
+                if self._source is None:
+                    raise
+                self._go_deaf(f"input device {self.input_name} did not start together with output {self.name}", str(error))
+                act()
+        except refused as error:
+            self.stop()
+            raise DeviceError(f"device {self.name} did not start", got=str(error), hint="is another program using it?") from None
+
+    def _begin(self, block: SharedBlock) -> None:
+        if self._stream is None:
+            self._open(block)
+        self._stream.start()
+
     def _open(self, block: SharedBlock) -> None:
         base = self._sounddevice._StreamBase  # documented as the base class for authors of stream classes
         ffi = self._sounddevice._ffi
+
+        line = self._line = callback.Line(block.address)
 
         class CompiledStream(base):  # type: ignore[misc, valid-type]
             """A stream that calls machine code."""
@@ -149,7 +174,7 @@ class PortAudioOutput:
                 super().__init__(
                     callback=ffi.cast("PaStreamCallback*", callback.stream_callback.address),
                     wrap_callback=None,
-                    userdata=ffi.cast("void*", block.address),
+                    userdata=ffi.cast("void*", line.address),
                     **settings,
                 )
 
@@ -162,10 +187,9 @@ class PortAudioOutput:
             dtype="float32",
             latency="low",
             kind="duplex" if source else "output",
-            device=(source.index, self._device.index) if source else self._device.index,
+            device=(source.index, self.device.index) if source else self.device.index,
             channels=(heard, at.CHANNELS) if source else at.CHANNELS,
         )
-        self._stream.start()
 
     def stop(self) -> None:
         """See `Output.stop`."""
@@ -173,15 +197,16 @@ class PortAudioOutput:
         if stream is not None:
             stream.close(ignore_errors=True)
 
-    def abandon(self, limit_s: float) -> bool:
+    def abandon(self) -> None:
         """See `Output.abandon`."""
-        if self._closing is None:
-            # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone: it must not try at exit.
-            atexit.unregister(self._sounddevice._exit_handler)
-            self._closing = threading.Thread(target=self.stop, name="device-close", daemon=True)
-            self._closing.start()
-        self._closing.join(limit_s)
-        return not self._closing.is_alive()
+        if self._line is not None:
+            self._line.cut()
+        _ABANDONED.append(self)
+        # PortAudio aborts the whole program when it says goodbye to a JACK server that has gone, also to one that came again: never.
+        atexit.unregister(self._sounddevice._exit_handler)
+        if self.device.system != JACK:
+            # It may never return; where it does, the device can be opened again.
+            threading.Thread(target=self.stop, name="device-close", daemon=True).start()
 
 
 class NullOutput:
@@ -215,10 +240,9 @@ class NullOutput:
             self._thread.join()
             self._thread = None
 
-    def abandon(self, limit_s: float) -> bool:
+    def abandon(self) -> None:
         """See `Output.abandon`."""
         self.stop()
-        return True
 
     def hear(self, name: str) -> None:
         """Hear silence.

@@ -15,6 +15,8 @@ NULL_DEVICE = "null"
 """As an output no sound hardware, as an input silence."""
 DEFAULT_INPUT = "default"
 """The output's own device where it also hears, else the input its host API calls its default."""
+_CARD = re.compile(r" \(hw:\d+,\d+\)$")
+"""What ALSA puts behind a name: it counts cards in the order in which they were plugged in."""
 INSTALL_PORTAUDIO = {
     "linux": "install it: sudo apt-get install libportaudio2 (Debian, Ubuntu) or your system's PortAudio package",
     "darwin": "reinstall sounddevice: pip install --force-reinstall sounddevice",
@@ -106,6 +108,20 @@ def find_device(name: str | None) -> DeviceInfo:
     if name is None:
         return next((device for device in devices if device.is_default), devices[0])
     return _only(_named(devices, name), devices, name, "output")
+
+
+def find_again(name: str, system: str) -> DeviceInfo | None:
+    """The output device that had this name at this host API, whatever number it or its card has now; None: it is not there.
+
+    Raises
+    ------
+    PortAudioMissingError — the library is not installed.
+    """
+    beside = [device for device in output_devices() if device.system == system]
+    same = [device for device in beside if device.name == name]
+    alike = [device for device in beside if _CARD.sub("", device.name) == _CARD.sub("", name)]
+    # Two interfaces of one make differ only in the number of their card.
+    return same[0] if same else alike[0] if len(alike) == 1 else None
 
 
 def find_input(name: str, output: DeviceInfo) -> DeviceInfo:

@@ -13,15 +13,14 @@ from multiprocessing.connection import wait
 from realtime import commands as do
 from realtime.controls import decibels
 from realtime.deck import Deck
-from realtime.device import NullOutput, Output, choose_output
-from realtime.device_list import NULL_DEVICE
+from realtime.device import Output, choose_output
+from realtime.device_watch import DeviceWatch
 from realtime.dispatch import Dispatch, Waiting
 from realtime.errors import EngineError, OptionError
 from realtime.input_watch import InputWatch
 from realtime.journal import Journal
 from realtime.kernels import layout as at
 from realtime.pool import Pool
-from realtime.priority import raise_audio_thread
 from realtime.shared import SharedBlock
 from realtime.snapshot import DeckSnapshot, Snapshot
 from realtime.worker import connections
@@ -29,12 +28,6 @@ from realtime.worker import connections
 POLL_S = 0.02
 SPARES = 1
 FADE_OUT_LIMIT_S = 1.0
-DEVICE_LOST_S = 2.0
-"""A device that has not called for this long is gone: the longest block takes a third of a second at 48 kHz."""
-FIRST_CALL_S = 10.0
-"""Some devices (Bluetooth) take seconds to begin."""
-CLOSE_LIMIT_S = 2.0
-GIVE_UP_DEVICE_S = 3.0
 STUMBLE_S = 0.1
 
 
@@ -80,8 +73,7 @@ class Engine:
             raise OptionError("number of decks", got=str(config.decks), allowed=f"1 to {at.MAX_DECKS}")
         self.config = config
         self.notice = ""
-        self.audio_priority = ""
-        self._output: Output | None = None
+        self._device: DeviceWatch | None = None
         self._input_watch: InputWatch | None = None
         self._block: SharedBlock | None = None
         self._decks: list[Deck] = []
@@ -91,9 +83,6 @@ class Engine:
         self._dispatch: Dispatch | None = None
         self._journal: Journal | None = None
         self._stop = threading.Event()
-        self._callbacks_seen = -1
-        self._called_s = 0.0
-        self._device_watched_s = 0.0
         self._thread: threading.Thread | None = None
 
     @property
@@ -120,11 +109,14 @@ class Engine:
             raise EngineError("the engine has not been started", hint="call start() first")
         return self._journal
 
+    def _say(self, notice: str) -> None:
+        self.notice = notice
+
     def start(self) -> None:
         """Open the device and begin to mix; decks are silent until something is loaded."""
         config = self.config
         output, self.notice = choose_output(config.device, config.sample_rate_hz, config.block_frames, config.input)
-        self._output = output
+        self._device = DeviceWatch(output, config.block_frames, config.input, self._say)
         try:
             self._open(output, config)
         except BaseException:
@@ -144,7 +136,8 @@ class Engine:
         self._pool.keep(config.decks)
         for deck in self._decks:
             deck.set_lead(config.lead_frames)
-        output.start(self._block)
+        assert self._device is not None  # made by start
+        self._device.start(self._block)
         # An input can turn out not to start only here.
         self.notice = self.notice or output.notice
         if output.input_name:
@@ -186,7 +179,7 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """The stage now. Any thread, at the reader's own rate."""
         words, floats = self.block.words, self.block.floats
-        output = self._output
+        output = self._device.output if self._device else None
         rate = self.block.sample_rate_hz
         block_frames = int(words[at.W_BLOCK_FRAMES])
         block_ns = max(block_frames, 1) * 1e9 / rate
@@ -197,7 +190,8 @@ class Engine:
             sample_rate_hz=rate,
             block_frames=block_frames,
             device=output.name if output else "",
-            audio_priority=self.audio_priority,
+            device_awaited=self._device.awaited if self._device else "",
+            audio_priority=self._device.audio_priority if self._device else "",
             peak_db=(decibels(float(floats[at.F_MASTER_PEAK])), decibels(float(floats[at.F_MASTER_PEAK + 1]))),
             rms_db=(
                 decibels(math.sqrt(float(floats[at.F_MASTER_SQUARE]))),
@@ -255,15 +249,13 @@ class Engine:
         """Do what was asked, look after device, decks and spares, and wait a little."""
         pool = self._pool
         assert pool is not None  # made by start, before this thread
+        assert self._device is not None
         while not self._queue.empty():
             self._queue.get_nowait()()
-        words = self.block.words
-        if not self.audio_priority and words[at.W_THREAD_ID] != 0:
-            self.audio_priority = raise_audio_thread(int(words[at.W_THREAD_ID]))
         if self._journal is not None:
             self._journal.collect()
-        self._watch_device()
-        block_frames = int(words[at.W_BLOCK_FRAMES]) or (self._output.block_frames if self._output else 0)
+        self._device.poll(self.block)
+        block_frames = int(self.block.words[at.W_BLOCK_FRAMES]) or self._device.output.block_frames
         for deck in self._decks:
             deck.poll(block_frames)
         pool.poll()
@@ -271,35 +263,6 @@ class Engine:
             # Only now: a spare that starts while the first patch loads would take its core.
             pool.keep(SPARES)
         wait([*connections([w for deck in self._decks for w in deck.workers]), *connections(pool.workers)], POLL_S)
-
-    def _watch_device(self) -> None:
-        """Go on with `null` when the device has stopped calling, so that the clock and the decks do."""
-        now = time.monotonic()
-        callbacks = int(self.block.words[at.W_CALLBACKS])
-        # It called, or this thread itself stood still for a while and cannot tell.
-        if callbacks != self._callbacks_seen or now - self._device_watched_s > 0.5 * DEVICE_LOST_S:
-            self._called_s = now
-            self._callbacks_seen = callbacks
-        self._device_watched_s = now
-        output = self._output
-        limit_s = DEVICE_LOST_S if callbacks else FIRST_CALL_S
-        if output is None or now - self._called_s < limit_s:
-            return
-        # A close that does not return belongs to a server that is dead: after so long nothing of it will call again.
-        let_go = output.abandon(CLOSE_LIMIT_S)
-        self._device_watched_s = time.monotonic()
-        if let_go or now - self._called_s > GIVE_UP_DEVICE_S:
-            self._called_s = self._device_watched_s
-            deaf = " and hearing silence" if output.input_name else ""
-            self.notice = f"device {output.name} stopped; playing to {NULL_DEVICE}{deaf} until Starling is started again"
-            replacement = NullOutput(self.block.sample_rate_hz, output.block_frames or int(self.block.words[at.W_BLOCK_FRAMES]))
-            # The new thread has a priority of its own to ask for.
-            self.block.words[at.W_THREAD_ID] = 0
-            self.audio_priority = ""
-            if output.input_name:
-                replacement.hear(NULL_DEVICE)
-            replacement.start(self.block)
-            self._output = replacement
 
     def settle(self, limit_s: float) -> bool:
         """Wait until every deck plays, is empty or has failed; false after `limit_s` seconds."""
@@ -314,13 +277,15 @@ class Engine:
         """Fade to silence and wait until it has left the device. What records what is heard ends after this and before `close`."""
         if self._block is None:
             return
+        if self._device is not None:
+            self._device.end()
         self._block.words[at.W_RUN] = 0
         end = time.monotonic() + FADE_OUT_LIMIT_S
         while not self.snapshot().silent and time.monotonic() < end:
             time.sleep(0.005)
-        if self._output is not None:
+        if self._device is not None:
             # What is faded out has still to get through the device.
-            time.sleep(min(self._output.latency_s, FADE_OUT_LIMIT_S))
+            time.sleep(min(self._device.output.latency_s, FADE_OUT_LIMIT_S))
 
     def close(self) -> None:
         """Fade out, stop the device, end the processes, remove the shared block."""
@@ -337,8 +302,8 @@ class Engine:
         if self._input_watch is not None:
             self._input_watch.stop()
             self._input_watch = None
-        if self._output is not None:
-            self._output.stop()
+        if self._device is not None:
+            self._device.stop()
         for deck in self._decks:
             deck.close()
         if self._pool is not None:

@@ -31,7 +31,7 @@ class Pool:
     @property
     def ready(self) -> bool:
         """True when a spare would load at once."""
-        return any(worker.state is State.IDLE for worker in self.workers)
+        return any(worker.state is State.IDLE and not worker.lost for worker in self.workers)
 
     def take(self) -> Worker:
         """A worker to load a patch in: the readiest there is, a new one if there is none."""
@@ -60,7 +60,7 @@ class Pool:
             for event in worker.events():
                 if event["event"] == "idle":
                     worker.enter(State.IDLE)
-            if worker.state is State.DEAD or not worker.alive or worker.overdue():
+            if worker.lost or not worker.alive or worker.overdue():
                 worker.kill()
                 self.workers.remove(worker)
         for worker in list(self._ending):

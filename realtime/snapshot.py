@@ -93,6 +93,8 @@ class Snapshot:
     silent: bool
     spare_ready: bool
     decks: tuple[DeckSnapshot, ...]
+    device_awaited: str = ""
+    """A device that was lost and is played through again when it is there; empty: none."""
     input_name: str = ""
     """Empty: the stage has no input."""
     input_peak_db: float = -120.0

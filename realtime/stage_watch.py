@@ -48,7 +48,7 @@ class StageWatch:
         console = self._console
         if self._engine.notice != self._notice:
             self._notice = self._engine.notice
-            self._log.say("device", self._notice)
+            self._log.say("device", self._notice or f"device {snapshot.device} plays again")
         for deck in snapshot.decks:
             if deck.error != self._errors.get(deck.number, ""):
                 self._errors[deck.number] = deck.error

@@ -208,6 +208,8 @@ class StageView:
     sample_rate_hz: int = 44_100
     block_frames: int = 0
     device: str = ""
+    device_awaited: str = ""
+    """A device that was lost and is played through again when it is there; empty: none."""
     notice: str = ""
     """What the engine has to say about the device: why it plays to `null`."""
     clock_frames: int = 0

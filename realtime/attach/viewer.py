@@ -129,6 +129,7 @@ class Viewer:
             sample_rate_hz=rate,
             block_frames=now.block_frames,
             device=now.device,
+            device_awaited=now.device_awaited,
             notice=self._engine.notice,
             clock_frames=now.clock_frames,
             audio_priority=now.audio_priority,

@@ -63,6 +63,16 @@ def as_float_pointer(typing_context: Any, pointer: Any) -> Any:
 
 
 @intrinsic
+def as_word_pointer(typing_context: Any, address: Any) -> Any:
+    """An address as a pointer to int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(types.int64), generate
+
+
+@intrinsic
 def address_of(typing_context: Any, array: Any) -> Any:
     """Address of the first element of an array, as an integer to hand to the operating system."""
 

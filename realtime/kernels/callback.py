@@ -8,7 +8,7 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from realtime.kernels import layout as at
-from realtime.kernels.atomics import address_of, as_float_pointer, load_acquire
+from realtime.kernels.atomics import address_of, as_float_pointer, as_word_pointer, load_acquire
 from realtime.kernels.clock import now_ns, sleep_us, thread_id
 from realtime.kernels.input import hear
 from realtime.kernels.mixer import mix
@@ -19,6 +19,33 @@ _INPUT_OVERFLOW = 0x2  # paInputOverflow, portaudio.h
 _OUTPUT_UNDERFLOW = 0x4  # paOutputUnderflow
 _CONTINUE = 0  # paContinue
 _LATE_PERIODS = 8
+
+
+class Line:
+    """What a stream hands to every call of `stream_callback`: where the shared block is, and whether the stream may still mix.
+
+    A stream that has stopped calling cannot always be closed, and may call again at any time: cut off, it gets silence and touches nothing.
+
+    Parameters
+    ----------
+    block_address : int
+
+    Thread
+    ------
+    Control. It has to live as long as its stream.
+    """
+
+    def __init__(self, block_address: int) -> None:
+        self._words = np.array([block_address, 1], np.int64)
+
+    @property
+    def address(self) -> int:
+        """The callback's user data."""
+        return int(self._words.ctypes.data)
+
+    def cut(self) -> None:
+        """Let it mix no more, from its next call on."""
+        self._words[1] = 0
 
 
 @njit(f"void({WORDS}, {FLOATS}, float32[::1], float32[:, ::1])", cache=True, nogil=True)
@@ -48,11 +75,16 @@ _SIGNATURE = types.int32(
 
 
 @cfunc(_SIGNATURE, cache=True)
-def stream_callback(source, output, frames, time_info, flags, block):  # type: ignore[no-untyped-def]
-    """PaStreamCallback: `output` is float32 interleaved stereo of `frames`, `block` the address of the shared block.
+def stream_callback(source, output, frames, time_info, flags, line):  # type: ignore[no-untyped-def]
+    """PaStreamCallback: `output` is float32 interleaved stereo of `frames`, `line` the address of a `Line`.
 
     `source` is float32 interleaved of as many channels as the block says the input has, or NULL.
     """
+    place = carray(line, 2, np.int64)
+    if load_acquire(place, 1) == 0:
+        carray(output, np.intp(frames) * at.CHANNELS, np.float32)[:] = np.float32(0.0)
+        return _CONTINUE
+    block = as_word_pointer(place[0])
     words = carray(block, at.BLOCK_BYTES // 8, np.int64)
     floats = carray(as_float_pointer(block), at.BLOCK_BYTES // 4, np.float32)
     out = carray(output, (np.intp(frames), at.CHANNELS), np.float32)

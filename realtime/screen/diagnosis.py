@@ -54,7 +54,10 @@ def _sound(view: StageView) -> Iterator[Finding]:
     """Whether sound goes anywhere at all."""
     how = _GET_SOUND.get(sys.platform, "Plug an interface in and install PortAudio.")
     again = f"{how} Then end Starling and start it again; `python -m realtime devices` lists what there is."
-    if view.device.partition(" ")[0] == NULL_DEVICE:
+    if view.device_awaited:
+        back = "Plug it in again, or start what it belongs to (JACK, PipeWire): Starling plays on through it, by itself."
+        yield Finding(Gravity.BAD, "No sound: the device is gone", f"{sentence(view.notice)} {back}", _MACHINE)
+    elif view.device.partition(" ")[0] == NULL_DEVICE:
         if view.notice:
             yield Finding(Gravity.BAD, "No sound: there is no device", f"{sentence(view.notice)} {again}", _MACHINE)
         else:

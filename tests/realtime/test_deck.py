@@ -30,7 +30,7 @@ class Process:
     """A worker without a process."""
 
     def __init__(self) -> None:
-        self.state, self.alive, self.accepted, self.pid = State.IDLE, True, True, 1
+        self.state, self.alive, self.lost, self.accepted, self.pid = State.IDLE, True, False, True, 1
         self.told: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
 
@@ -53,7 +53,7 @@ class Process:
         return False
 
     def kill(self) -> None:
-        self.alive, self.state = False, State.DEAD
+        self.alive, self.lost = False, True
 
 
 class Stage:

@@ -6,7 +6,7 @@ import pytest
 
 from realtime import device, device_list
 from realtime.device import NullOutput, PortAudioOutput, choose_output
-from realtime.device_list import DeviceInfo, find_device, find_input
+from realtime.device_list import DeviceInfo, find_again, find_device, find_input
 from realtime.errors import DeviceError, InputDeviceError, PortAudioMissingError, UnknownDeviceError
 from realtime.input_ring import InputReader
 from realtime.kernels import layout as at
@@ -16,6 +16,13 @@ DEVICES = [
     DeviceInfo(0, "USB Audio: front", "ALSA", 2, 48_000, is_default=False),
     DeviceInfo(1, "USB Audio: rear", "ALSA", 2, 48_000, is_default=False),
     DeviceInfo(2, "Speakers", "ALSA", 2, 44_100, is_default=True),
+]
+
+CARDS = [
+    DeviceInfo(0, "Scarlett: USB Audio (hw:3,0)", "ALSA", 2, 48_000, is_default=False),
+    DeviceInfo(1, "Twin: front (hw:1,0)", "ALSA", 2, 48_000, is_default=False),
+    DeviceInfo(2, "Twin: front (hw:2,0)", "ALSA", 2, 48_000, is_default=False),
+    DeviceInfo(3, "Scarlett: USB Audio (hw:1,0)", "OSS", 2, 48_000, is_default=True),
 ]
 
 INPUTS = [
@@ -197,3 +204,21 @@ def test_null_calls_the_mixer_at_the_pace_of_its_rate() -> None:
     time.sleep(0.05)
     assert block.words[at.W_CLOCK] == before
     assert np.count_nonzero(block.words[at.W_TIMINGS : at.W_TIMINGS + 10]) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "index"),
+    [
+        ("Scarlett: USB Audio (hw:3,0)", "ALSA", 0),
+        # Plugged in again it is another card.
+        ("Scarlett: USB Audio (hw:1,0)", "ALSA", 0),
+        ("Twin: front (hw:2,0)", "ALSA", 2),
+        ("Twin: front (hw:5,0)", "ALSA", None),
+        ("Scarlett", "ALSA", None),
+        ("Scarlett: USB Audio (hw:3,0)", "JACK", None),
+    ],
+)
+def test_a_device_is_found_again_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, system: str, index: int | None) -> None:
+    monkeypatch.setattr(device_list, "output_devices", lambda: CARDS)
+    found = find_again(name, system)
+    assert (found.index if found else None) == index

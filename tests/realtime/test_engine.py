@@ -482,7 +482,7 @@ def test_a_lost_device_leaves_an_input_that_is_silent_and_says_so(monkeypatch: p
         monkeypatch.setattr(output, "start", lambda block: None)
         return output, ""
 
-    monkeypatch.setattr("realtime.engine.FIRST_CALL_S", 0.3)
+    monkeypatch.setattr("realtime.device_watch.FIRST_CALL_S", 0.3)
     monkeypatch.setattr("realtime.engine.choose_output", stuck)
     engine = Engine(EngineConfig(input="default"))
     engine.start()

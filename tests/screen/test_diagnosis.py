@@ -78,6 +78,15 @@ CASES: dict[str, tuple[StageView, StageView | None, Gravity, str, Remedy | None]
         "turned down",
         Remedy("gain of deck 1 to -12 dB", "/deck/1/gain", (-12.0,)),
     ),
+    "device lost": (
+        replace(
+            WELL, device="null", device_awaited="USB (ALSA)", notice="device USB (ALSA) stopped; playing to null until it is there again"
+        ),
+        None,
+        Gravity.BAD,
+        "device is gone.*USB .ALSA. stopped.*plays on through it",
+        MACHINE,
+    ),
     "xruns": (replace(WELL, device_xruns=4), WELL, Gravity.BAD, "dropped out 4 times.*--block-frames 256", None),
     "mixer": (replace(WELL, callback_share=0.8), WELL, Gravity.CARE, "80 %.*--block-frames 256", None),
     "no priority": (replace(WELL, audio_priority="normal (no right to real-time)"), None, Gravity.HINT, "real-time", MACHINE),

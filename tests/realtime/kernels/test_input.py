@@ -43,8 +43,9 @@ def play(block: SharedBlock, source: np.ndarray | None, frames: int, flags: int 
     out = np.full((frames, 2), np.nan, np.float32)
     as_floats = ctypes.POINTER(ctypes.c_float)
     given = source.ctypes.data_as(as_floats) if source is not None else None
-    words = block.words.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
-    assert callback.stream_callback.ctypes(given, out.ctypes.data_as(as_floats), frames, None, flags, words) == 0
+    line = callback.Line(block.address)
+    cells = ctypes.cast(line.address, ctypes.POINTER(ctypes.c_int64))
+    assert callback.stream_callback.ctypes(given, out.ctypes.data_as(as_floats), frames, None, flags, cells) == 0
     return out
 
 
@@ -201,14 +202,15 @@ def test_no_allocation() -> None:
     call = callback.stream_callback.ctypes
     as_floats = ctypes.POINTER(ctypes.c_float)
     arguments = (source.ctypes.data_as(as_floats), out.ctypes.data_as(as_floats), 128, None, 0)
-    block = stage.block.words.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
-    call(*arguments, block)
+    line = callback.Line(stage.block.address)
+    cells = ctypes.cast(line.address, ctypes.POINTER(ctypes.c_int64))
+    call(*arguments, cells)
     before = rtsys.get_allocation_stats()
     tracemalloc.start()
     tracemalloc.reset_peak()
     base = tracemalloc.get_traced_memory()[0]
     for _ in range(200):
-        call(*arguments, block)
+        call(*arguments, cells)
     peak = tracemalloc.get_traced_memory()[1] - base
     tracemalloc.stop()
     assert rtsys.get_allocation_stats() == before

@@ -244,8 +244,9 @@ def test_no_allocation() -> None:
     # As PortAudio calls it: a call from Python would adopt its arrays, one allocation each.
     call = callback.stream_callback.ctypes
     pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-    block = stage.block.words.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
-    call(None, pointer, 128, None, 0, block)
+    line = callback.Line(stage.block.address)
+    cells = ctypes.cast(line.address, ctypes.POINTER(ctypes.c_int64))
+    call(None, pointer, 128, None, 0, cells)
     # With everything on that can be: taps, a full schedule, changes for the journal.
     start_all(stage.block, 2)
     schedule = MixerSchedule(stage.block)
@@ -256,7 +257,7 @@ def test_no_allocation() -> None:
     tracemalloc.reset_peak()
     base = tracemalloc.get_traced_memory()[0]
     for _ in range(200):
-        call(None, pointer, 128, None, 0, block)
+        call(None, pointer, 128, None, 0, cells)
     peak = tracemalloc.get_traced_memory()[1] - base
     tracemalloc.stop()
     assert rtsys.get_allocation_stats() == before
@@ -269,14 +270,28 @@ def test_the_callback_is_the_mixer() -> None:
         stage.feed(noise(4_096))
     expected = stages[0].mix(4_096, 256)
     call = callback.stream_callback.ctypes
+    line = callback.Line(stages[1].block.address)
+    cells = ctypes.cast(line.address, ctypes.POINTER(ctypes.c_int64))
     made = []
     for _ in range(16):
         out = np.zeros((256, 2), np.float32)
         pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-        block = stages[1].block.words.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
-        assert call(None, pointer, 256, None, 4, block) == 0
+        assert call(None, pointer, 256, None, 4, cells) == 0
         made.append(out)
     np.testing.assert_array_equal(np.concatenate(made), expected)
     assert stages[1].block.words[at.W_DEVICE_XRUNS] == 16
     assert stages[1].block.words[at.W_CALLBACKS] == 16
     assert stages[1].block.words[at.W_CALLBACK_MAX_NS] > 0
+
+
+def test_a_stream_that_was_cut_off_gets_silence_and_touches_nothing() -> None:
+    stage = Stage()
+    stage.feed(noise(4_096))
+    before = stage.block.words.copy()
+    line = callback.Line(stage.block.address)
+    line.cut()
+    out = np.full((256, 2), np.nan, np.float32)
+    cells = ctypes.cast(line.address, ctypes.POINTER(ctypes.c_int64))
+    assert callback.stream_callback.ctypes(None, out.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), 256, None, 6, cells) == 0
+    assert not out.any()
+    np.testing.assert_array_equal(stage.block.words, before)

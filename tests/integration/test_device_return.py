@@ -1,0 +1,94 @@
+"""A sound device that goes and comes again: PortAudio on a JACK server that is killed, and on another of the same name."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.integration.jack_server import wait_for
+from tests.integration.show_program import Program, children, is_running, until
+
+pytestmark = [pytest.mark.device, pytest.mark.usefixtures("patch_folder")]
+RATE_HZ = 48_000
+BACK = "device system (JACK Audio Connection Kit) plays again"
+NAME = "starling-returns"
+"""Always the same: a killed server leaves its place in the list of servers taken, there are eight, and it is given to who has its name."""
+
+
+@contextmanager
+def jack(rate_hz: int = RATE_HZ) -> Iterator[dict[str, str]]:
+    """A server, killed at the end: its clients are told nothing."""
+    command = ["jackd", "-n", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", "128"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield wait_for(process, NAME)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def clock(program: Program) -> int:
+    return int(program.ask("/status", reply="/status.reply")[8])
+
+
+def connections(environment: dict[str, str]) -> str:
+    return subprocess.run(["jack_lsp", "-c"], env=os.environ | environment, capture_output=True, text=True, check=False).stdout
+
+
+def devices(program: Program, before: set[int]) -> list[int]:
+    """Processes that came since."""
+    return [pid for pid in children(program.pid) if pid not in before]
+
+
+def test_a_device_that_comes_back_plays_again() -> None:
+    with jack() as environment:
+        program = Program("tiny", "--input", "default", "--device", "system", "--no-midi", environment=environment)
+        program.wait_until_it_plays(1)
+        before = set(children(program.pid))
+    with program:
+        until(lambda: "stopped; playing to null and hearing silence until it is there again" in program.text)
+        until(lambda: devices(program, before))
+        # The clock goes on, and who looks for the device may be lost too.
+        frames = clock(program)
+        os.kill(devices(program, before)[0], signal.SIGKILL)
+        until(lambda: clock(program) > frames + RATE_HZ)
+
+        with jack(44_100) as environment:
+            until(lambda: "refuses this sample rate; got 48000 Hz; allowed: 44100 Hz" in program.text)
+        with jack() as environment:
+            until(lambda: BACK in program.text)
+            # What JACK's output gets, and what the input gives.
+            said = connections(environment)
+            assert "system:playback_1\n   Starling-" in said
+            assert "system:capture_1\n   Starling-" in said
+            assert "without an input" not in program.text
+            frames = clock(program)
+            until(lambda: clock(program) > frames + RATE_HZ)
+            assert program.state(1)[1] == "playing"
+            assert children(program.pid).keys() >= set(program.decks)
+        until(lambda: program.text.count("until it is there again") == 2)
+
+        with jack() as environment:
+            # The same words so soon are not said again.
+            until(lambda: "system:playback_1\n   Starling-" in connections(environment))
+            player = devices(program, before)
+            assert ": 0 underruns" in program.played()
+        until(lambda: not any(is_running(pid) for pid in player))
+        assert [line for line in program.said if "stumbled" in line] == []
+
+
+def test_who_plays_on_a_device_ends_with_the_host() -> None:
+    with jack() as environment:
+        program = Program("tiny", "--no-midi", environment=environment)
+        program.wait_until_it_plays(1)
+        before = set(children(program.pid))
+    with program:
+        until(lambda: devices(program, before))
+        with jack():
+            until(lambda: BACK in program.text)
+            player = devices(program, before)
+            program.process.kill()
+            until(lambda: not any(is_running(pid) for pid in player))
