@@ -120,7 +120,7 @@ class LastRack:
         return show.scenes.edition, mapping.edition, mapping.takeover, timing, stage.master, decks
 
     def _write(self) -> None:
-        edition, table = self._show.scenes.edition, self._show.racks.table()
+        edition, table = self._show.scenes.edition, self._show.racks.table() | self._show.racks.sound
         scenes = table.pop("scene")
         for number, deck in enumerate(self._show.core.recent().decks):
             if deck.state == "failed" and self._decks:

@@ -144,6 +144,9 @@ def read_setup(arguments: argparse.Namespace) -> "Setup":
             raise OptionError("--resume: no stage has played here yet", got=f"none in {folder}", hint="name patches, or --rack FILE")
     if rack is not None:
         setup = read_rack(rack)
+        if arguments.resume and arguments.lead_frames is not None:
+            # Every deck of a stage that was started with a lead names it.
+            setup = replace(setup, decks=tuple(replace(deck, lead_frames=None) for deck in setup.decks))
     else:
         patches = arguments.patches or [DEFAULT_PATCH]
         if len(patches) > MAX_DECKS:
@@ -167,7 +170,7 @@ def _setting(text: str, setup: "Setup") -> "Setting":
 
 
 def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "ShowSettings":
-    """What the command line says of OSC, MIDI and recording, laid over what a rack says."""
+    """What the command line says of the sound device, OSC, MIDI and recording, laid over what a rack says."""
     from realtime.midi.mapping_file import find_mapping
     from realtime.midi.port_name import BACKENDS
 
@@ -178,6 +181,13 @@ def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "Show
     backends = ("auto", *BACKENDS)
     if arguments.midi_backend is not None and arguments.midi_backend not in backends:
         raise OptionError("--midi-backend", got=arguments.midi_backend, allowed=", ".join(backends))
+    sound = {
+        "device": arguments.device,
+        "sample_rate_hz": arguments.sample_rate,
+        "block_frames": arguments.block_frames,
+        "lead_frames": arguments.lead_frames,
+        "input": arguments.input,
+    }
     osc = {
         "host": arguments.osc_host,
         "port": arguments.osc_port,
@@ -193,6 +203,7 @@ def _show_settings(rack: "ShowSettings", arguments: argparse.Namespace) -> "Show
     record = {"folder": arguments.record_folder, "stems": True if arguments.stems else None}
     return replace(
         rack,
+        sound=replace(rack.sound, **{key: value for key, value in sound.items() if value is not None}),
         osc=replace(rack.osc, **{key: value for key, value in osc.items() if value is not None}),
         midi=replace(rack.midi, **{key: value for key, value in midi.items() if value is not None}),
         record=replace(rack.record, **{key: value for key, value in record.items() if value is not None}),

@@ -10,6 +10,7 @@ from realtime.attach.viewer import Viewer
 from realtime.console import Console
 from realtime.control.automation_file import read_automation
 from realtime.engine import Engine, EngineConfig
+from realtime.engine_start import start_engine
 from realtime.errors import OptionError, StageError
 from realtime.host_signals import HostSignals
 from realtime.instance import Instance
@@ -19,6 +20,7 @@ from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
 from realtime.screen_process import CHANNEL, ScreenProcess
 from realtime.setup import Setup
 from realtime.show import Show
+from realtime.show_settings import LEAST_BLOCK_FRAMES
 from realtime.snapshot import Snapshot
 from realtime.stage_setup import send_deck, send_master
 from realtime.stage_watch import StageWatch, failure
@@ -54,17 +56,16 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
     """
     setup = _checked(arguments)
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(2**31)
-    engine = Engine(
-        EngineConfig(
-            decks=len(setup.decks),
-            device=arguments.device,
-            sample_rate_hz=arguments.sample_rate,
-            block_frames=arguments.block_frames,
-            lead_frames=arguments.lead_frames,
-            seed=seed,
-            input=arguments.input if arguments.input is not None else setup.input,
-            audition=True,
-        )
+    sound = setup.show.sound
+    config = EngineConfig(
+        decks=len(setup.decks),
+        device=sound.device,
+        sample_rate_hz=sound.sample_rate_hz,
+        block_frames=sound.block_frames,
+        lead_frames=sound.lead_frames,
+        seed=seed,
+        input=sound.input,
+        audition=True,
     )
     with ExitStack() as opened:
         instance = opened.enter_context(Instance())
@@ -73,7 +74,7 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
         terminal = opened.enter_context(Terminal(folder)) if with_screen else None
         console = Console(terminal, headless=arguments.headless)
         console.note("opening the sound device")
-        opened.enter_context(engine)
+        engine = start_engine(opened, config, _kept(arguments))
         show = Show(engine, setup.show)
         last_rack = LastRack(show, folder)
         watch = StageWatch(engine, show.log, console)
@@ -91,7 +92,8 @@ def play_command(arguments: argparse.Namespace, signals: HostSignals, *, with_sc
                 show.log.say(CHANNEL, f"no screen can be attached: {error}")
             if screen is not None and (told := screen.open()):
                 console.say(told)
-            loads = _load(engine, setup)
+            # Decks of the stage before that name no lead had one that was chosen.
+            loads = _load(engine, setup, arguments.lead_frames if arguments.resume else config.lead_frames)
             if arguments.resume:
                 # No file of the performer's own has them.
                 show.scenes.kept(-1)
@@ -124,7 +126,7 @@ def _checked(arguments: argparse.Namespace) -> Setup:
     """The set-up, once everything the user typed is known to be possible: before a device opens for it."""
     for name, value, low, high in (
         ("--sample-rate", arguments.sample_rate, MIN_RATE_HZ, MAX_RATE_HZ),
-        ("--block-frames", arguments.block_frames, 16, MAX_BLOCK_FRAMES),
+        ("--block-frames", arguments.block_frames, LEAST_BLOCK_FRAMES, MAX_BLOCK_FRAMES),
         ("--seconds", arguments.seconds, 0.0, 1e9),
     ):
         if value is not None and not low <= value <= high:
@@ -137,10 +139,21 @@ def _checked(arguments: argparse.Namespace) -> Setup:
     return setup
 
 
-def _load(engine: Engine, setup: Setup) -> dict[int, int]:
+def _kept(arguments: argparse.Namespace) -> list[str]:
+    """What of the sound nobody asks for now, where it is that of the stage before: it must not keep the show from coming back."""
+    asked = {
+        "device": arguments.device,
+        "sample_rate_hz": arguments.sample_rate,
+        "block_frames": arguments.block_frames,
+        "input": arguments.input,
+    }
+    return [name for name, value in asked.items() if value is None] if arguments.resume else []
+
+
+def _load(engine: Engine, setup: Setup, lead_frames: int | None) -> dict[int, int]:
     """Send a set-up to the engine; returns the number of every deck's load."""
     send_master(engine, setup)
-    loads = {number: send_deck(engine, number, deck, engine.config.lead_frames) for number, deck in enumerate(setup.decks)}
+    loads = {number: send_deck(engine, number, deck, lead_frames) for number, deck in enumerate(setup.decks)}
     return {number: load for number, load in loads.items() if load}
 
 

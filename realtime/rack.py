@@ -5,9 +5,6 @@ A rack file is TOML::
     [master]
     gain = -3.0
 
-    [input]
-    device = "USB"
-
     [[deck]]
     patch = "field"
     seed = 7
@@ -20,8 +17,8 @@ A rack file is TOML::
     temperature = 0.9
     pan = -0.5
 
-OSC, MIDI, recording, clock and scenes stand beside it: see `realtime.rack_show`. Folders of patches and corpora and primes in it are meant
-from the rack file's own folder. `labels` is for every corpus that names none. A deck without a patch is empty.
+Sound, OSC, MIDI, recording, clock and scenes stand beside it: see `realtime.rack_show`. Folders of patches and corpora and primes in it are
+meant from the rack file's own folder. `labels` is for every corpus that names none. A deck without a patch is empty.
 """
 
 import math
@@ -38,7 +35,7 @@ from realtime.setup import DeckSetup, Setup
 from realtime.voices.voice import OWN_CORPUS, CorpusChoice
 
 MAX_RACK_BYTES = 1 << 20
-_RACK_KEYS = {"master": dict, "input": dict, "deck": list, **SHOW_KEYS}
+_RACK_KEYS = {"master": dict, "deck": list, **SHOW_KEYS}
 _DECK_KEYS: dict[str, tuple[type, ...]] = {
     "patch": (str,),
     "seed": (int,),
@@ -81,14 +78,7 @@ def read_rack(path: Path) -> Setup:
         raise RackError(f"rack {path}: number of decks", got=str(len(decks)), allowed=f"1 to {MAX_DECKS}")
     master = _numbers(path, "master", raw.get("master", {}))
     playing = tuple(_deck(path, number, deck) for number, deck in enumerate(decks, 1))
-    return Setup(playing, master, _input(path, raw.get("input", {})), read_show(path, raw), path, frozenset(raw))
-
-
-def _input(path: Path, raw: dict[str, Any]) -> str | None:
-    for key, value in raw.items():
-        if key != "device" or not isinstance(value, str) or not value:
-            raise RackError(f"rack {path}: input: unknown key or wrong kind", got=f"{key} = {value!r}", allowed='device = "NAME"')
-    return raw.get("device")
+    return Setup(playing, master, read_show(path, raw), path, frozenset(raw))
 
 
 def _deck(path: Path, number: int, raw: Any) -> DeckSetup:

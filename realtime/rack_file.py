@@ -1,5 +1,6 @@
 """A rack written from a stage that plays: what `realtime.rack` reads. It knows snapshots and tables, no engine."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,30 @@ import tomli_w
 from realtime.controls import DECK_CONTROLS, MASTER_CONTROLS
 from realtime.errors import RackError
 from realtime.rack import MAX_RACK_BYTES
-from realtime.show_settings import ShowSettings
+from realtime.show_settings import ShowSettings, SoundSettings
 from realtime.snapshot import DeckSnapshot, Snapshot
 from realtime.text_file import TextFileWriter
 from realtime.voices.voice import OWN_CORPUS
+
+_SOUND_KEYS = ("device", "sample_rate", "block_frames", "lead_frames")
+
+
+def sound_table(sound: SoundSettings) -> dict[str, Any]:
+    """The tables of a rack file that say what a stage is heard and listened to with."""
+    values = (sound.device, sound.sample_rate_hz, sound.block_frames, sound.lead_frames)
+    asked = {key: value for key, value in zip(_SOUND_KEYS, values, strict=True) if value is not None}
+    return ({"sound": asked} if asked else {}) | ({"input": {"device": sound.input}} if sound.input is not None else {})
+
+
+def wanted_sound(sound: SoundSettings, now: Snapshot) -> SoundSettings:
+    """What was asked for, had or not; what was asked for by a number, which is another device tomorrow, as it is called."""
+    device = now.device if (sound.device or "").isdecimal() else sound.device
+    return replace(sound, device=device, input=plain_name(now.input_name) if (sound.input or "").isdecimal() else sound.input)
+
+
+def plain_name(shown: str) -> str:
+    """The name by which a device is found that is shown with its system: `USB Audio` of `USB Audio (ALSA)`."""
+    return shown.rpartition(" (")[0] or shown
 
 
 def rack_table(snapshot: Snapshot, settings: ShowSettings, midi: dict[str, Any], scenes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -33,7 +54,7 @@ def rack_table(snapshot: Snapshot, settings: ShowSettings, midi: dict[str, Any],
         record["folder"] = str(settings.record.folder.resolve())
     return {
         "master": {control.id: value for control, value in zip(MASTER_CONTROLS, snapshot.master, strict=True)},
-        **({"input": {"device": snapshot.input_name}} if snapshot.input_name else {}),
+        **({"input": {"device": plain_name(snapshot.input_name)}} if snapshot.input_name else {}),
         "osc": {"on": osc.on, "host": osc.host, "port": osc.port, "query_port": osc.query_port},
         "record": record,
         "transport": {

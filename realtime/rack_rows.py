@@ -13,7 +13,7 @@ from realtime.errors import RackError, StageError
 from realtime.midi.mapping_file import to_table
 from realtime.options import check_setup
 from realtime.rack import read_rack
-from realtime.rack_file import rack_table, write_rack
+from realtime.rack_file import plain_name, rack_table, sound_table, wanted_sound, write_rack
 from realtime.setup import DeckSetup, Setup
 from realtime.show_settings import TransportSettings
 from realtime.stage_setup import send_deck, send_master
@@ -39,6 +39,9 @@ class RackRows:
     def __init__(self, show: "Show", engine: Engine) -> None:
         self._show = show
         self._engine = engine
+        # Of now: once a device is lost the stage shows another, but that one is wanted again.
+        self.sound = sound_table(wanted_sound(show.settings.sound, engine.snapshot()))
+        """What the stage is heard and listened to with, as tables of a rack file."""
         self.file: Path | None = None
         """The rack file that was loaded or saved last, in full."""
         show.core.serve("/rack/save", self._save, slow=True)
@@ -108,10 +111,11 @@ class RackRows:
     def _say_left(self, path: Path, setup: Setup) -> None:
         """Say what of the file counts only where Starling is started with it."""
         now, wanted, named = self._show.settings, setup.show, setup.named
-        left = ["[osc]"] if "osc" in named and wanted.osc != now.osc else []
+        left = ["[sound]"] if "sound" in named and replace(wanted.sound, input=now.sound.input) != now.sound else []
+        left += ["[osc]"] if "osc" in named and wanted.osc != now.osc else []
         if "midi" in named and replace(wanted.midi, mapping=None) != replace(now.midi, mapping=None):
             left.append("ports and backend of [midi]")
         left += ["[record]"] if "record" in named and wanted.record != now.record else []
-        left += ["[input]"] if setup.input not in (None, self._engine.snapshot().input_name) else []
+        left += ["[input]"] if wanted.sound.input not in (None, plain_name(self._engine.snapshot().input_name)) else []
         if left:
             self._show.log.say("rack", f"rack {path}: {', '.join(left)} left as it is: that counts from a start with --rack")

@@ -1,6 +1,12 @@
-"""The parts of a rack file that are not decks: OSC, MIDI, recording, clock, scenes. It knows tables, and which keys may stand in them.
+"""The parts of a rack file that are not decks: sound, OSC, MIDI, recording, clock, scenes. It knows tables and their keys.
 
 ::
+
+    [sound]
+    device = "USB Audio"    # sample_rate, block_frames, lead_frames; not written by /rack/save: the next machine has another
+
+    [input]
+    device = "USB Audio"
 
     [osc]
     port = 9000             # on, host, query_port
@@ -26,14 +32,31 @@ from typing import Any
 from realtime.control.scene_store import read_scenes
 from realtime.control.table import BY_PATH, MAX_QUANTUM, TEMPO_MAX, TEMPO_MIN
 from realtime.errors import RackError
+from realtime.kernels.layout import MAX_LEAD_FRAMES
 from realtime.midi.mapping_file import find_mapping, from_table
 from realtime.midi.port_name import BACKENDS
-from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings, TransportSettings
+from realtime.render import MAX_BLOCK_FRAMES, MAX_RATE_HZ, MIN_RATE_HZ
+from realtime.show_settings import (
+    LEAST_BLOCK_FRAMES,
+    MidiSettings,
+    OscSettings,
+    RecordSettings,
+    ShowSettings,
+    SoundSettings,
+    TransportSettings,
+)
 
 _Range = tuple[float, float] | tuple[str, ...] | None
 AUTO_BACKEND = "auto"
 
 _FIELDS: dict[str, dict[str, tuple[type, _Range]]] = {
+    "sound": {
+        "device": (str, None),
+        "sample_rate": (int, (MIN_RATE_HZ, MAX_RATE_HZ)),
+        "block_frames": (int, (LEAST_BLOCK_FRAMES, MAX_BLOCK_FRAMES)),
+        "lead_frames": (int, (1, MAX_LEAD_FRAMES)),
+    },
+    "input": {"device": (str, None)},
     "osc": {"on": (bool, None), "host": (str, None), "port": (int, (0, 65535)), "query_port": (int, (0, 65535))},
     "midi": {"on": (bool, None), "backend": (str, (AUTO_BACKEND, *BACKENDS)), "ports": (list, None), "mapping": (str, None)},
     "record": {"folder": (str, None), "stems": (bool, None)},
@@ -56,6 +79,7 @@ def read_show(path: Path, raw: dict[str, Any]) -> ShowSettings:
     ------
     RackError, MappingError, SceneError
     """
+    sound, source = (_checked(path, table, raw.get(table, {})) for table in ("sound", "input"))
     osc = _checked(path, "osc", raw.get("osc", {}))
     midi = dict(raw.get("midi", {}))
     inline = {key: midi.pop(key) for key in list(midi) if key in _MAPPING_KEYS}
@@ -84,6 +108,13 @@ def read_show(path: Path, raw: dict[str, Any]) -> ShowSettings:
             run=transport.get("run", TransportSettings.run),
         ),
         read_scenes(raw.get("scene", []), f"rack {path}"),
+        SoundSettings(
+            device=sound.get("device"),
+            sample_rate_hz=sound.get("sample_rate"),
+            block_frames=sound.get("block_frames"),
+            lead_frames=sound.get("lead_frames"),
+            input=source.get("device"),
+        ),
     )
 
 

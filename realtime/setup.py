@@ -37,11 +37,10 @@ class DeckSetup:
 
 @dataclass(frozen=True)
 class Setup:
-    """Every deck in order, the master's values, the device that is listened to, and how the show is reached."""
+    """Every deck in order, the master's values, and how the show is heard and reached."""
 
     decks: tuple[DeckSetup, ...]
     master: tuple[tuple[str, float], ...] = field(default=())
-    input: str | None = None
     show: ShowSettings = field(default_factory=ShowSettings)
     file: Path | None = None
     """The rack it was read from."""

@@ -126,7 +126,7 @@ class Show:
         self.set_transport(self.settings.transport)
         osc = self.settings.osc
         if osc.on and self._begin("osc", "OSC", self.osc):
-            query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver)
+            query = OscQueryServer(self.core, self.osc.port, osc.host, osc.query_port, self.log, self.osc.receiver, self.traffic)
             found = self._begin("osc", "OSCQuery", query)
             self.query = query if found else None
             self.log.say("osc", f"OSC on {osc.host}:{self.osc.port}" + (f", OSCQuery on http://{osc.host}:{query.port}" if found else ""))

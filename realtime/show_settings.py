@@ -1,11 +1,15 @@
-"""How a show is reached, kept and timed: OSC, MIDI, recording, scenes. Plain data; it opens nothing."""
+"""How a show is heard, reached, kept and timed: sound, OSC, MIDI, recording, scenes. Plain data; it opens nothing."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from realtime.control.scene import Scene
 from realtime.control.table import TEMPO_DEFAULT
 from realtime.midi.mapping import Mapping
+
+LEAST_BLOCK_FRAMES: Final = 16
+"""That a device is asked for."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,20 @@ class TransportSettings:
 
 
 @dataclass(frozen=True)
+class SoundSettings:
+    """What the engine is started with. None: the device's own, or chosen."""
+
+    device: str | None = None
+    """Output, by name or number, or as a snapshot has it."""
+    sample_rate_hz: int | None = None
+    block_frames: int | None = None
+    lead_frames: int | None = None
+    """Of decks that name none."""
+    input: str | None = None
+    """The device that is listened to; None: none."""
+
+
+@dataclass(frozen=True)
 class ShowSettings:
     """All of it."""
 
@@ -55,3 +73,4 @@ class ShowSettings:
     record: RecordSettings = field(default_factory=RecordSettings)
     transport: TransportSettings = field(default_factory=TransportSettings)
     scenes: tuple[Scene, ...] = ()
+    sound: SoundSettings = field(default_factory=SoundSettings)

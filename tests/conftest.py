@@ -27,6 +27,7 @@ LIVE = (
     "realtime/test_dispatch.py",
     "realtime/test_engine.py",
     "realtime/test_engine_overlap.py",
+    "realtime/test_engine_start.py",
     "realtime/test_load_progress.py",
     "realtime/test_performance.py",
     "realtime/test_rack_rows.py",

@@ -27,6 +27,7 @@ class Audition:
         self._stage = core.stage
         self._gain_db = AUDITION_GAIN_DB
         core.serve("/audition/load", self._load)
+        core.serve("/audition/load/cancel", self._cancel)
         core.serve("/audition/stop", self._stop)
         core.hold("/audition/gain", lambda: self._gain_db, self._set_gain)
         if self._stage.snapshot().audition is not None:
@@ -34,6 +35,9 @@ class Audition:
 
     def _load(self, address: Address, values: tuple[Value, ...], origin: Origin) -> int:
         return self._stage.send(do.Load(do.AUDITION, str(values[0])))
+
+    def _cancel(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
+        self._stage.send(do.CancelLoad(do.AUDITION))
 
     def _stop(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
         self._stage.send(do.Unload(do.AUDITION))

@@ -118,6 +118,7 @@ TABLE: tuple[Row, ...] = (
     ),
     # A deck that is hidden: no scene, rack or stem has it, the master has.
     Row("/audition/load", "command", "try a patch in the hidden deck; done when it sounds", (_text("patch"),)),
+    Row("/audition/load/cancel", "command", "leave a load that does not sound yet; the trial that sounds goes on"),
     Row("/audition/stop", "command", "end the trial: fade out and empty the hidden deck"),
     _audition_gain(),
     # Scenes.

@@ -10,10 +10,10 @@ from realtime.control.address import Value
 
 KEPT: Final = 200
 """Messages that can be asked for; older ones are only counted."""
-Channel = Literal["osc in", "osc out", "midi in"]
-CHANNELS: Final[tuple[Channel, ...]] = ("osc in", "osc out", "midi in")
+Channel = Literal["osc in", "osc out", "midi in", "midi out"]
+CHANNELS: Final[tuple[Channel, ...]] = ("osc in", "osc out", "midi in", "midi out")
 Said = tuple[str, tuple[Value, ...]] | bytes
-"""An OSC address and its arguments, or the bytes of a MIDI packet."""
+"""An OSC address (for OSCQuery also a command) and its arguments, or the bytes of a MIDI packet."""
 
 
 class Passed(NamedTuple):

@@ -140,7 +140,10 @@ class MidiPorts:
         bool
             False: it is not there or cannot be sent to. True is no promise: a controller may leave at any moment.
         """
-        return port in self._outputs and self._wire.send(Frame(FrameKind.SEND, data=port.encode() + b"\0" + message))
+        sent = port in self._outputs and self._wire.send(Frame(FrameKind.SEND, data=port.encode() + b"\0" + message))
+        if sent:
+            self._traffic.note("midi out", port, (message[:NOTED_BYTES],))
+        return sent
 
     def set_zones(self, zones: Iterable[ZoneSetting]) -> None:
         """MPE zones of ports that are there and of those that will come; a zone that a controller announces itself is newer."""

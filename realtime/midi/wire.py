@@ -118,10 +118,13 @@ class Wire:
             self._tell(Frame(FrameKind.QUIET, ns=now).pack())
 
     def send(self, name: str, message: bytes) -> None:
-        """Send to the controller whose input has this name; nothing happens if it has no output."""
+        """Send to the controller whose input has this name; nothing happens if it has no output, and one that does not open is told."""
         output = self._virtual_out if name == CLIENT else self._output(name)
         if output is not None and message:
             output.send_message(list(message))
+        elif output is None and self._output_raw(name) is not None:
+            # The stage has it in its log as sent.
+            self._tell(Frame(FrameKind.SAID, data=f"{name} takes nothing: its output does not open".encode()).pack())
 
     def close(self) -> None:
         """Close all ports."""

@@ -16,11 +16,13 @@ from websockets.exceptions import ConnectionClosed
 
 from realtime.control.address import Value
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
+from realtime.osc.flood import show_peer
 from realtime.osc.packet import encode
 from realtime.oscquery import limits
 from realtime.oscquery.budget import Budget
 from realtime.oscquery.door import Door
-from realtime.oscquery.listener import Listener, say
+from realtime.oscquery.listener import Listener, Message, say
 from realtime.oscquery.view import View
 
 POLICY_VIOLATION = 1008
@@ -47,14 +49,17 @@ class Audience:
     log : EventLog
     receiver : Receiver, optional
         Takes OSC packets. None: they are refused.
+    traffic : Traffic
+        Is told of the messages that are not the receiver's: LISTEN and IGNORE, and what they bring.
 
     Thread
     ------
     One: that of the loop it is made in.
     """
 
-    def __init__(self, view: View, door: Door, log: EventLog, receiver: Receiver | None) -> None:
+    def __init__(self, view: View, door: Door, log: EventLog, receiver: Receiver | None, traffic: Traffic) -> None:
         self._view = view
+        self._traffic = traffic
         self._door = door
         self._log = log
         self._receiver = receiver
@@ -74,7 +79,9 @@ class Audience:
     async def hear(self, connection: ServerConnection) -> None:
         """Serve one WebSocket until it ends."""
         peer = ("ws", next(self._numbers), connection.remote_address[0])
-        listener = Listener(functools.partial(self._send_soon, connection))
+        name = show_peer(peer)
+        note = self._traffic.note
+        listener = Listener(functools.partial(self._send_soon, connection), lambda channel, messages: note(channel, name, messages))
         budget = Budget(limits.MESSAGES_PER_S)
         self._listeners[connection] = listener
         try:
@@ -111,7 +118,7 @@ class Audience:
         for path in heard:
             values = self._view.core.read(path) if tree.addresses[path].kind == "value" else None
             if values is not None:
-                listener.keep(path, encode(path, values))
+                listener.keep((path, values), encode(path, values))
         self._send(connection, listener)
 
     def _refuse(self, listener: Listener, why: str) -> None:
@@ -135,11 +142,15 @@ class Audience:
         """Send what waits for a client, unless it has not read what it was sent before."""
         if connection.transport.get_write_buffer_size() > limits.SEND_BYTES:
             return
-        for packet in listener.take():
+        packets, values = listener.take()
+        for packet in packets:
             # The first write may find that the client has gone; asyncio complains of each one after it.
             if connection.transport.is_closing():
                 return
             broadcast((connection,), packet)
+        if values:
+            # Answers were noted by whoever gave them.
+            listener.note("osc out", values)
 
     def _tell_changed(self, containers: list[str]) -> None:
         """Tell everybody where the namespace changed."""
@@ -147,6 +158,8 @@ class Audience:
             listener.follow(self._view.tree)
         for path in containers if len(containers) <= limits.CHANGED_PATHS else ("/",):
             broadcast(tuple(self._listeners), say("PATH_CHANGED", path))
+            for listener in self._listeners.values():
+                listener.note("osc out", (("PATH_CHANGED", (path,)),))
 
     async def feed(self) -> None:
         """Send what changed, thirty times a second, until it is cancelled."""
@@ -163,13 +176,13 @@ class Audience:
                 self._log.say("oscquery", f"values were not sent: {type(error).__name__}: {error}", "feed")
 
     def _spread(self, changed: Mapping[str, Sequence[Value]]) -> None:
-        packets: dict[str, bytes] = {}
+        made: dict[str, tuple[Message, bytes]] = {}
         for connection, listener in tuple(self._listeners.items()):
             for path, values in changed.items():
                 if path in listener.paths:
-                    if path not in packets:
-                        packets[path] = encode(path, values)
-                    listener.keep(path, packets[path])
+                    if path not in made:
+                        made[path] = (path, tuple(values)), encode(path, values)
+                    listener.keep(*made[path])
             if listener.waiting:
                 self._send(connection, listener)
 

@@ -5,11 +5,16 @@ Memory is bounded: of each value the latest waits, of answers the first `REPLIES
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from realtime.control.address import Value
+from realtime.control.traffic import Channel
 from realtime.oscquery.limits import COMMAND_CHARACTERS, REPLIES, SUBSCRIPTIONS
 from realtime.oscquery.nodes import Tree
+
+Message = tuple[str, tuple[Value, ...]]
+"""An address and its value, or a command and its address."""
 
 
 class Listener:
@@ -19,16 +24,21 @@ class Listener:
     ----------
     wake : callable
         Called when an answer waits that nobody has been told of; from any thread.
+    note : callable
+        Told of messages that were understood, and by whoever sends them of those that were sent.
 
     Thread
     ------
     That of the server's loop; `reply` from any.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, wake: Callable[[], None], note: Callable[[Channel, Sequence[Message]], None] = lambda channel, messages: None
+    ) -> None:
         self._wake = wake
+        self.note = note
         self._asked: set[str] = set()
-        self._values: dict[str, bytes] = {}
+        self._values: dict[str, tuple[Message, bytes]] = {}
         self._replies: deque[bytes] = deque()
         self.paths: frozenset[str] = frozenset()
         """The addresses whose values are sent."""
@@ -45,10 +55,10 @@ class Listener:
         except (ValueError, RecursionError):
             return (), "a message that is no JSON"
         name, path = (message.get("COMMAND"), message.get("DATA")) if isinstance(message, dict) else (None, None)
-        done = COMMANDS.get(name) if isinstance(name, str) else None
-        if done is None or not isinstance(path, str):
+        if not isinstance(name, str) or name not in COMMANDS or not isinstance(path, str):
             return (), f"a message that is not {{COMMAND: {' or '.join(COMMANDS)}, DATA: address}}"
-        return done(self, path.rstrip("/") or "/", tree)
+        self.note("osc in", ((name, (path,)),))
+        return COMMANDS[name](self, path.rstrip("/") or "/", tree)
 
     def follow(self, tree: Tree) -> None:
         """Take the addresses of another state of the namespace. One that is gone is heard again when it comes back."""
@@ -56,9 +66,9 @@ class Listener:
         for path in self._values.keys() - self.paths:
             del self._values[path]
 
-    def keep(self, path: str, packet: bytes) -> None:
+    def keep(self, message: Message, packet: bytes) -> None:
         """Have a value sent, in place of an earlier one that has not been."""
-        self._values[path] = packet
+        self._values[message[0]] = message, packet
 
     def reply(self, packet: bytes) -> bool:
         """Have an answer sent. False where it is not taken: the client is gone, or does not read the answers it has."""
@@ -68,14 +78,16 @@ class Listener:
         self._wake()
         return True
 
-    def take(self) -> list[bytes]:
-        """All that waits, answers first; nothing waits afterwards."""
-        packets = []
+    def take(self) -> tuple[list[bytes], list[Message]]:
+        """All that waits, answers first, and which values are among it; nothing waits afterwards."""
+        packets, values = [], []
         while self._replies:
             packets.append(self._replies.popleft())
-        packets.extend(self._values.values())
+        for message, packet in self._values.values():
+            values.append(message)
+            packets.append(packet)
         self._values.clear()
-        return packets
+        return packets, values
 
     @property
     def waiting(self) -> bool:

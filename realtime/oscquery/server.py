@@ -16,6 +16,7 @@ from typing import Any, cast
 from websockets.asyncio.server import ServerConnection, serve
 
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.errors import OptionError
 from realtime.oscquery import limits
 from realtime.oscquery.announce import Announcement, host_label
@@ -61,6 +62,8 @@ class OscQueryServer:
     log : EventLog
     receiver : OscReceiver, optional
         Takes OSC packets that come by WebSocket. None: they are refused.
+    traffic : Traffic, optional
+        Is told of every message of LISTEN; of OSC packets the receiver tells.
     announce : bool
         Whether to be found by multicast DNS.
 
@@ -77,6 +80,7 @@ class OscQueryServer:
         port: int,
         log: EventLog,
         receiver: Receiver | None = None,
+        traffic: Traffic | None = None,
         *,
         announce: bool = True,
     ) -> None:
@@ -85,6 +89,7 @@ class OscQueryServer:
         self._host = host
         self._log = log
         self._receiver = receiver
+        self._traffic = traffic or Traffic()
         self._announce = announce
         self.port = port
         """The real one, once it has started."""
@@ -154,7 +159,7 @@ class OscQueryServer:
         self._stop = asyncio.Event()
         view = View(self._core)
         requests = self._requests = Requests(view, self._door, self.name, self._osc_port, self.port)
-        audience = self._audience = Audience(view, self._door, self._log, self._receiver)
+        audience = self._audience = Audience(view, self._door, self._log, self._receiver, self._traffic)
         announcement = self._announcement = Announcement(self.name, self._host, (self.port, self._osc_port), self._log)
         server = await serve(audience.hear, **self._options(listening, requests))
         tasks = [asyncio.create_task(audience.feed())]

@@ -201,7 +201,7 @@ class BrowserPanel(ListPanel):
         if deck.loading or deck.state == "loading":
             self.session.ask(f"/deck/{self.session.deck}/load/cancel")
         elif self.session.view.audition is not None and self.session.view.audition.loading:
-            self.session.ask("/audition/stop")
+            self.session.ask("/audition/load/cancel")
         elif self.session.view.job.state == "running":
             self.session.ask("/corpus/cancel")
         else:

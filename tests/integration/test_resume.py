@@ -8,7 +8,7 @@ import pytest
 from tests.integration.show_program import Program, until
 
 pytestmark = pytest.mark.usefixtures("patch_folder")
-DEVICE = ("--device", "null", "--no-midi", "--block-frames", "256")
+DEVICE = ("--device", "null", "--no-midi", "--block-frames", "256", "--sample-rate", "32000", "--lead-frames", "8192")
 
 
 def test_what_a_killed_stage_played_is_brought_back() -> None:
@@ -29,8 +29,11 @@ def test_what_a_killed_stage_played_is_brought_back() -> None:
         until(lambda: 'name = "verse"' in last.read_text())
         program.kill()
     assert (last.parent / "last-1.toml").read_text() == "# of before\n"
-    with Program("--resume", *DEVICE) as program:
+    with Program("--resume", "--no-midi") as program:
         program.wait_until_it_plays(1)
+        assert "playing on null at 32000 Hz" in program.text
+        sound = last.read_text().partition("[sound]\n")[2]
+        assert sound.startswith('device = "null"\nsample_rate = 32000\nblock_frames = 256\nlead_frames = 8192\n')
         assert program.state(1)[0] == "tiny"
         assert program.state(2)[:2] == ("", "empty")
         values = [program.read(path) for path in ("/deck/1/param/density", "/deck/1/gain", "/deck/2/pan", "/master/gain")]

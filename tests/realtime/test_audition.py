@@ -170,10 +170,11 @@ def test_without_a_hidden_deck_it_is_refused_by_name(config: EngineConfig) -> No
             engine.send(do.Load(do.AUDITION, "textures"))
         show = Show(engine, SILENT)
         told: list[Outcome] = []
-        for path, arguments in (("/audition/load", ("textures",)), ("/audition/stop", ()), ("/audition/gain", (-6.0,))):
-            show.core.request(path, arguments, Origin("osc", tell=told.append))
+        asked = (("load", ("textures",)), ("load/cancel", ()), ("stop", ()), ("gain", (-6.0,)))
+        for name, arguments in asked:
+            show.core.request(f"/audition/{name}", arguments, Origin("osc", tell=told.append))
             show.core.drain()
-        assert [outcome.state for outcome in told] == ["failed"] * 3
+        assert [outcome.state for outcome in told] == ["failed"] * len(asked)
         assert show.core.read("/audition/gain") == (-12.0,)
 
 
@@ -212,3 +213,20 @@ def test_a_load_that_is_cancelled_in_an_empty_deck_leaves_it_empty(stage: Stage)
     assert (told[0].state, told[0].why) == ("failed", "the deck is empty")
     assert stage.ask("/deck/1/load/cancel").state == "done", "nothing to cancel is no failure"
     assert stage.ask("/deck/1/load", "tiny").state == "done"
+
+
+def test_a_trial_that_is_cancelled_before_it_sounds_leaves_the_one_that_does(stage: Stage) -> None:
+    assert stage.ask("/audition/load", "high").state == "done"
+    before = stage.engine.snapshot().audition
+    told: list[Outcome] = []
+    stage.show.core.request("/audition/load", ("low",), Origin("osc", tell=told.append))
+    stage.show.core.request("/audition/load/cancel", (), Origin("osc"))
+    until(lambda: bool(told))
+    assert (told[0].state, told[0].why) == ("failed", "cancelled")
+    assert stage.engine.settle(LIMIT_S)
+    after = stage.engine.snapshot().audition
+    assert before is not None
+    assert after is not None
+    assert (after.patch, after.pid, after.state, after.loading, after.error) == ("high", before.pid, "playing", "", "")
+    assert stage.ask("/audition/load/cancel").state == "done", "nothing to cancel is no failure"
+    assert stage.audition() == ("high", "playing")

@@ -13,8 +13,8 @@ from realtime.errors import RackError, RenderError
 from realtime.midi.mapping_file import ready_mapping, to_table
 from realtime.options import check_setup
 from realtime.rack import MAX_RACK_BYTES, read_rack
-from realtime.rack_file import rack_table, write_rack
-from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings, TransportSettings
+from realtime.rack_file import rack_table, sound_table, wanted_sound, write_rack
+from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings, SoundSettings, TransportSettings
 from realtime.snapshot import DeckSnapshot, Snapshot
 from realtime.voices.voice import CorpusChoice, VoiceOptions
 from tests.corpus_folders import write_corpus
@@ -61,7 +61,7 @@ def test_what_plays_is_read_again_as_it_was(played: Snapshot, tmp_path: Path) ->
     setup = read_rack(path)
     check_setup(setup)
     assert dict(setup.master) == {"gain": -3.0, "input_gain": 6.0}
-    assert setup.input is None
+    assert setup.show.sound.input is None
     for made, shown in zip(setup.decks, played.decks, strict=True):
         assert shown.manifest is not None
         wanted = dict(zip((control.id for control in DECK_CONTROLS), shown.stage, strict=True))
@@ -124,5 +124,17 @@ def test_a_mode_that_is_pinned_is_kept(played: Snapshot, tmp_path: Path) -> None
 
 
 def test_an_input_is_kept_by_its_name(played: Snapshot, tmp_path: Path) -> None:
-    write_rack(tmp_path / "rack.toml", rack_table(replace(played, input_name="USB Audio"), ShowSettings(), {}, []))
-    assert read_rack(tmp_path / "rack.toml").input == "USB Audio"
+    write_rack(tmp_path / "rack.toml", rack_table(replace(played, input_name="USB Audio (ALSA)"), ShowSettings(), {}, []))
+    assert read_rack(tmp_path / "rack.toml").show.sound.input == "USB Audio", "which is what an input is found by"
+
+
+def test_what_was_asked_for_by_a_number_is_kept_by_its_name(played: Snapshot) -> None:
+    now = replace(played, device="Interface (hw:1,0) (ALSA)", input_name="Microphone (ALSA)")
+    kept = wanted_sound(SoundSettings("3", 48_000, None, 2_048, "4"), now)
+    assert sound_table(kept) == {
+        "sound": {"device": "Interface (hw:1,0) (ALSA)", "sample_rate": 48_000, "lead_frames": 2_048},
+        "input": {"device": "Microphone"},
+    }
+    asked = SoundSettings("inter", None, 64, None, "default")
+    assert wanted_sound(asked, now) == asked, "a name is the same tomorrow"
+    assert sound_table(wanted_sound(SoundSettings(), now)) == {}

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,18 @@ from realtime.last_rack import KEPT, LONGEST_S, QUIET_S, LastRack, find_last
 from realtime.options import check_setup
 from realtime.rack import read_rack
 from realtime.show import Show
+from realtime.show_settings import SoundSettings
 from tests.attach.stage import quiet_settings, until
 from tests.stage_patch import make_patch
 
 LIMIT_S = 60.0
+WANTED = SoundSettings("Interface", 44_100, 128, None, "Microphone")
+"""What the stage was started for and could not have: it plays to `null`."""
 SECOND = """
 [master]
 gain = -4.0
+[sound]
+device = "USB Audio"
 [osc]
 port = 9123
 [transport]
@@ -51,7 +57,7 @@ class Stage:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
-        self.show = Show(engine, quiet_settings(folder))
+        self.show = Show(engine, replace(quiet_settings(folder), sound=WANTED))
 
     def ask(self, path: str, *arguments: float | int | str) -> Outcome:
         """Ask and wait for what is told of it."""
@@ -132,7 +138,7 @@ def test_a_rack_is_taken_whole_by_a_stage_that_plays(stage: Stage, patch_folder:
     assert (show.scenes.names, show.scenes.saved, show.transport.tempo_bpm, show.racks.file) == (("verse",), True, 77.0, path)
     assert (show.mapper.mapping.takeover, [b.address for b in show.mapper.mapping.bindings]) == ("scale", ["/deck/1/gain"])
     (line,) = [line for line in stage.said() if "second.toml" in line]
-    assert "[osc], ports and backend of [midi] left as it is" in line
+    assert "[sound], [osc], ports and backend of [midi] left as it is" in line
 
 
 def test_what_a_rack_does_not_name_stays_and_decks_beyond_it_are_emptied(stage: Stage, tmp_path: Path) -> None:
@@ -187,6 +193,7 @@ def test_a_rack_is_saved_beside_the_takes_before_there_are_any(stage: Stage, tmp
     path = tmp_path / "takes" / "starling.toml"
     assert stage.ask("/rack/save", str(path)).state == "done"
     assert stage.show.racks.file == path
+    assert read_rack(path).show.sound == SoundSettings(), "another machine has another device"
     assert [manifest and manifest.slug for manifest in check_setup(read_rack(path))] == stage.patches
     assert stage.ask("/rack/save", str(tmp_path / "none" / "a.toml")).state == "failed"
 
@@ -237,6 +244,7 @@ def test_what_changes_is_kept_when_it_is_quiet_and_now_and_then_while_it_is_not(
     assert [scene.name for scene in setup.show.scenes] == ["verse"]
     assert setup.show.midi.mapping is not None
     assert setup.show.midi.mapping.takeover == "off"
+    assert setup.show.sound == WANTED
 
 
 def test_a_deck_that_was_given_up_is_kept_as_it_was(stage: Stage, tmp_path: Path) -> None:

@@ -8,9 +8,16 @@ from realtime.errors import RackError, UsageError
 from realtime.midi.mapping_file import ready_mapping, to_table
 from realtime.rack import read_rack
 from realtime.rack_show import read_show
-from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings, TransportSettings
+from realtime.show_settings import MidiSettings, OscSettings, RecordSettings, ShowSettings, SoundSettings, TransportSettings
 
 WHOLE = """
+[sound]
+device = "USB Audio (ALSA)"
+sample_rate = 48000
+block_frames = 16
+lead_frames = 2048
+[input]
+device = "default"
 [osc]
 on = false
 host = "192.168.0.7"
@@ -53,6 +60,7 @@ def rack(folder: Path, text: str) -> Path:
 
 def test_everything_that_can_stand_there(tmp_path: Path) -> None:
     show = read_rack(rack(tmp_path, WHOLE)).show
+    assert show.sound == SoundSettings("USB Audio (ALSA)", 48_000, 16, 2_048, "default")
     assert show.osc == OscSettings(False, "192.168.0.7", 0, 65535)
     assert (show.midi.on, show.midi.backend, show.midi.ports) == (True, "jack", ("nano", "MPK"))
     assert show.midi.mapping is not None
@@ -65,7 +73,7 @@ def test_everything_that_can_stand_there(tmp_path: Path) -> None:
 
 def test_nothing_there_is_all_as_it_is_by_itself(tmp_path: Path) -> None:
     assert read_show(tmp_path / "rack.toml", {}) == ShowSettings()
-    assert ShowSettings() == ShowSettings(OscSettings(), MidiSettings(), RecordSettings(), TransportSettings(), ())
+    assert ShowSettings() == ShowSettings(OscSettings(), MidiSettings(), RecordSettings(), TransportSettings(), (), SoundSettings())
     assert ShowSettings().osc.host == "127.0.0.1"
 
 
@@ -81,6 +89,13 @@ def test_the_ready_mapping_as_a_table_is_the_ready_mapping(tmp_path: Path) -> No
 
 
 WRONG = {
+    "[sound]\nsample_rate = 7999": "sound: sample_rate; got 7999; allowed: 8000 to 192000",
+    "[sound]\nblock_frames = 15": "sound: block_frames; got 15; allowed: 16 to 16384",
+    "[sound]\nlead_frames = 0": "sound: lead_frames; got 0; allowed: 1 to",
+    "[sound]\ndevice = 3": "sound: unknown key or wrong kind; got device = 3; allowed: device, sample_rate, block_frames, lead_frames",
+    '[sound]\ndevice = ""': "sound: device is empty",
+    '[sound]\ninput = "USB"': "sound: unknown key or wrong kind",
+    "sound = 3": "unknown key or wrong kind; got sound",
     "[osc]\nport = 65536": "osc: port; got 65536; allowed: 0 to 65535",
     "[osc]\nport = -1": "osc: port; got -1",
     "[osc]\nport = 9000.0": "osc: unknown key or wrong kind; got port = 9000.0",

@@ -6,6 +6,7 @@ from realtime.errors import OptionError, SettingError, UnknownDeckError
 from realtime.instance import Instance, stage_folder
 from realtime.options import parser, read_setup
 from realtime.setup import DeckSetup, Setting, Setup, apply_corpora, apply_settings, deck_of, parse_setting
+from realtime.show_settings import SoundSettings
 from realtime.voices.voice import CorpusChoice
 
 
@@ -76,6 +77,32 @@ def test_resume_needs_a_stage_that_played_and_nothing_beside_it(tmp_path: Path, 
     for others in (["tiny"], ["--rack", str(last)]):
         with pytest.raises(OptionError, match=r"--resume brings back what played; got .*leave out the patches and --rack"):
             read_setup(parser().parse_args(["--resume", *others]))
+
+
+OF_BEFORE = """
+[sound]
+device = "USB Audio"
+sample_rate = 48000
+block_frames = 128
+lead_frames = 2048
+[[deck]]
+patch = "tiny"
+lead_frames = 2048
+[[deck]]
+"""
+
+
+def test_a_stage_is_resumed_with_its_sound_unless_options_say_otherwise(patch_folder: Path) -> None:
+    (stage_folder() / "last.toml").write_text(OF_BEFORE)
+    same = read_setup(parser().parse_args(["--resume"]))
+    assert same.show.sound == SoundSettings("USB Audio", 48_000, 128, 2_048)
+    assert [deck.lead_frames for deck in same.decks] == [2_048, None]
+    options = ["--device", "null", "--sample-rate", "44100", "--lead-frames", "4096"]
+    other = read_setup(parser().parse_args(["--resume", *options]))
+    assert other.show.sound == SoundSettings("null", 44_100, 128, 4_096)
+    assert [deck.lead_frames for deck in other.decks] == [None, None], "its own is that of the stage before"
+    rack = read_setup(parser().parse_args(["--rack", str(stage_folder() / "last.toml"), *options]))
+    assert (rack.show.sound, rack.decks) == (other.show.sound, same.decks)
 
 
 def test_who_was_killed_is_found_by_who_comes_next() -> None:

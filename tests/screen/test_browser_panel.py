@@ -216,7 +216,7 @@ async def test_how_far_a_load_is_is_seen_and_what_leaves_it_in_the_order_in_whic
         await desk.show(replace(both, decks=EMPTY.decks))
         assert desk.rows()[1].startswith(" ♪ trying low 62 % measuring 30 of 48  ")
         assert desk.rows()[1].endswith("  x cancels")
-        assert await desk.press("x") == [("/audition/stop", ())]
+        assert await desk.press("x") == [("/audition/load/cancel", ())]
         assert "corpus glass" in desk.rows()[2]
         await desk.show(replace(both, audition=DeckView(4)))
         assert "tries the selected patch" in desk.rows()[1]

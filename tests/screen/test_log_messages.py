@@ -49,25 +49,26 @@ async def test_they_stand_between_what_happened_by_their_time():
 
 @played
 async def test_which_are_shown():
-    async with at_panel("log", passing(1, 2, 3)) as desk:
+    view = passing(1, 2, 3)
+    async with at_panel("log", replace(view, traffic=(*view.traffic, message(4, "midi out", 201.0)))) as desk:
 
         def shown() -> list[str]:
             return [row[:8].strip() for row in body(desk) if "/deck/1/gain -" in row]
 
         assert "● Messages  OSC in" in desk.rows()[1]
-        assert shown() == ["osc out", "midi in", "osc in"]
+        assert shown() == ["osc out", "midi in", "osc in", "midi out"]
         await desk.press("space")
         assert "● Messages in  OSC in" in desk.rows()[1]
         assert shown() == ["midi in", "osc in"]
         await desk.click("● Messages in")
         assert "● Messages out  OSC in" in desk.rows()[1]
-        assert shown() == ["osc out"]
+        assert shown() == ["osc out", "midi out"]
         await desk.press("space")
         assert "○ Messages  OSC in" in desk.rows()[1]
         assert shown() == []
         assert any("no such address" in row for row in body(desk))
         await desk.press("space", "o")
-        assert shown() == ["midi in"]
+        assert shown() == ["midi in", "midi out"]
         await desk.press("i", "o")
         assert shown() == ["osc out", "osc in"]
         await desk.press("i", "slash")

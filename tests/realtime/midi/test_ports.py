@@ -19,6 +19,7 @@ from realtime.midi.event import ClockEvent, ControlEvent, Event, NoteEvent
 from realtime.midi.frames import Frame, FrameKind
 from realtime.midi.ports import NOTED_BYTES, MidiPorts, ZoneSetting
 from realtime.midi.wire_process import WireProcess
+from realtime.plain import plain
 
 LIMIT_S = 20.0
 ROOT = Path(__file__).parents[3]
@@ -147,8 +148,14 @@ def test_zones_are_given_to_ports_that_are_there_and_that_come(stand: Stand) -> 
     ]
 
 
-def test_nothing_is_sent_to_who_is_not_there(stand: Stand) -> None:
-    assert not stand.ports.send("pads", b"\x90\x3c\x40")
+def test_nothing_is_sent_to_who_is_not_there_and_nothing_is_seen_of_it() -> None:
+    traffic = Traffic()
+    ports = MidiPorts(EventLog(), lambda event: None, traffic=traffic)
+    ports.take(Frame(FrameKind.OPENED, 1, 0, b"pads"))
+    assert not ports.send("pads", b"\x90\x3c\x40")
+    ports.take(Frame(FrameKind.OUTPUTS, data=b"pads"))
+    assert not ports.send("pads", b"\x90\x3c\x40"), "the MIDI process is not there"
+    assert traffic.since(0, 100) == []
 
 
 PLAYED = """
@@ -191,6 +198,26 @@ def test_a_process_that_dies_is_begun_again_and_ends_with_the_stage(monkeypatch:
     played.process.close()
     assert not Path(f"/proc/{last}").exists()
     assert not played.process.send(Frame(FrameKind.SEND, data=b"hello"))
+
+
+def test_messages_to_controllers_are_seen_as_they_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_process, "_CODE", PLAYED.replace("{root!r}", repr(str(ROOT))))
+    log, traffic = EventLog(), Traffic()
+    ports = MidiPorts(log, lambda event: None, traffic=traffic)
+    ports.start()
+    wait_until(lambda: ports.backend == "played")
+    ports.take(Frame(FrameKind.OPENED, 1, 0, b"pads"))
+    ports.take(Frame(FrameKind.OUTPUTS, data=b"pads"))
+    sysex = b"\xf0" + b"\x01" * 1000 + b"\xf7"
+    assert ports.send("pads", b"\x90\x3c\x40")
+    assert ports.send("pads", sysex)
+    assert not ports.send("nobody", b"\x90\x3c\x40")
+    seen = [("midi out", "pads", b"\x90\x3c\x40"), ("midi out", "pads", sysex[:NOTED_BYTES])]
+    assert [tuple(one[1:]) for _, one in traffic.since(0, 100)] == seen
+    # This process says what it is sent: the messages went, whole.
+    whole = plain(f"pads\0{sysex.decode(errors='replace')}")
+    wait_until(lambda: any(line.text == whole for line in log.lines()))
+    ports.close()
 
 
 def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

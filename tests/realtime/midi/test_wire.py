@@ -183,6 +183,17 @@ def test_a_port_that_does_not_open_is_tried_again(driver: MemoryDriver) -> None:
     assert (FrameKind.OPENED, NAME) in stage.kinds()
 
 
+def test_an_output_that_does_not_open_is_told_and_one_that_is_not_there_is_not(driver: MemoryDriver) -> None:
+    driver.there[LPD8] = driver.listeners[LPD8] = MemoryPort()
+    stage = Stage(driver)
+    stage.wire.scan()
+    driver.refused.add(LPD8)
+    stage.told()
+    stage.wire.send(NAME, b"\xb0\x01\x02")
+    stage.wire.send("nobody", b"\xb0\x01\x02")
+    assert stage.kinds() == [(FrameKind.SAID, f"{NAME} takes nothing: its output does not open")]
+
+
 def test_sending_finds_the_controllers_own_output(driver: MemoryDriver) -> None:
     driver.there[LPD8] = MemoryPort()
     out = driver.listeners[LPD8] = MemoryPort()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import Traffic
 from realtime.oscquery.server import OscQueryServer
 from tests.realtime.oscquery.hand_core import HandCore, HandReceiver
 
@@ -25,8 +26,13 @@ def log() -> EventLog:
 
 
 @pytest.fixture
-def server(core: HandCore, receiver: HandReceiver, log: EventLog) -> Iterator[OscQueryServer]:
-    running = OscQueryServer(core, 9000, "127.0.0.1", 0, log, receiver, announce=False)
+def traffic() -> Traffic:
+    return Traffic()
+
+
+@pytest.fixture
+def server(core: HandCore, receiver: HandReceiver, log: EventLog, traffic: Traffic) -> Iterator[OscQueryServer]:
+    running = OscQueryServer(core, 9000, "127.0.0.1", 0, log, receiver, traffic, announce=False)
     running.start()
     yield running
     running.close()

@@ -32,6 +32,18 @@ def test_listen_and_ignore() -> None:
     assert listener.command(say("IGNORE", "/never/asked"), ONE) == ((), "")
 
 
+def test_what_is_understood_is_noted_and_nothing_else() -> None:
+    noted: list[object] = []
+    listener = Listener(Calls(), lambda channel, messages: noted.append((channel, *messages)))
+    for text in ("LISTEN", "[]", say("DANCE", "/deck/1/gain"), say("LISTEN", 1)):
+        listener.command(text, ONE)
+    listener.command(say("LISTEN", "/deck/1/"), ONE)
+    listener.command(say("LISTEN", "/nowhere"), ONE)
+    listener.command(say("IGNORE", "/deck/1"), ONE)
+    asked = [("LISTEN", ("/deck/1/",)), ("LISTEN", ("/nowhere",)), ("IGNORE", ("/deck/1",))]
+    assert noted == [("osc in", message) for message in asked]
+
+
 def test_ignoring_a_container_leaves_what_was_asked_for_by_name() -> None:
     listener = Listener(Calls())
     listener.command(say("LISTEN", "/deck/1"), ONE)
@@ -44,7 +56,7 @@ def test_ignoring_a_container_leaves_what_was_asked_for_by_name() -> None:
 def test_what_is_ignored_is_not_sent_any_more() -> None:
     listener = Listener(Calls())
     listener.command(say("LISTEN", "/deck/1/gain"), ONE)
-    listener.keep("/deck/1/gain", b"1")
+    listener.keep(("/deck/1/gain", (1.0,)), b"1")
     listener.command(say("IGNORE", "/deck/1/gain"), ONE)
     assert not listener.waiting
 
@@ -61,19 +73,19 @@ def test_an_address_that_goes_and_comes_back_is_heard_again() -> None:
 def test_of_a_value_the_latest_waits_and_answers_go_first() -> None:
     calls = Calls()
     listener = Listener(calls)
-    listener.keep("/a", b"1")
-    listener.keep("/a", b"2")
+    listener.keep(("/a", (1.0,)), b"1")
+    listener.keep(("/a", (2.0,)), b"2")
     assert listener.reply(b"r")
     assert calls.number == 1
-    assert listener.take() == [b"r", b"2"]
-    assert listener.take() == []
+    assert listener.take() == ([b"r", b"2"], [("/a", (2.0,))])
+    assert listener.take() == ([], [])
 
 
 def test_answers_are_bounded() -> None:
     listener = Listener(Calls())
     taken = [listener.reply(str(number).encode()) for number in range(REPLIES + 2)]
     assert taken == [True] * REPLIES + [False] * 2
-    assert listener.take() == [str(number).encode() for number in range(REPLIES)]
+    assert listener.take() == ([str(number).encode() for number in range(REPLIES)], [])
     assert listener.reply(b"again")
 
 

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from realtime.control.event_log import EventLog
+from realtime.control.traffic import KEPT, Said, Traffic
 from realtime.errors import OptionError
 from realtime.osc.packet import encode
 from realtime.oscquery import limits
@@ -187,6 +188,31 @@ def test_a_change_of_the_namespace_is_told_and_new_addresses_are_heard(server: O
         core.set("/deck/2/gain", -5.0)
         while receive(client) != encode("/deck/2/gain", (-5.0,)):
             pass
+
+
+def test_what_is_listened_to_is_seen_as_it_is_sent_and_to_whom(server: OscQueryServer, core: HandCore, traffic: Traffic) -> None:
+    def seen(who: str) -> list[tuple[str, Said]]:
+        return [(one.channel, one.said) for _, one in traffic.since(0, KEPT) if one.who == who]
+
+    with open_socket(server) as client, open_socket(server) as other:
+        client.send(say("LISTEN", GAIN))
+        assert receive(client) == encode(GAIN, (0.0,))
+        other.send(say("LISTEN", PAN))
+        assert receive(other) == encode(PAN, (0.0,))
+        core.set(GAIN, -2.0)
+        while receive(client) != encode(GAIN, (-2.0,)):
+            pass
+        core.rebuild(2)
+        for one in (client, other):
+            while isinstance(receive(one), bytes):
+                pass
+        client.send(say("IGNORE", GAIN))
+        wanted = [("osc in", ("LISTEN", (GAIN,))), ("osc out", (GAIN, (0.0,))), ("osc out", (GAIN, (-2.0,)))]
+        wanted += [("osc out", ("PATH_CHANGED", ("/deck",))), ("osc in", ("IGNORE", (GAIN,)))]
+        # A value that was told and has not changed may be told again.
+        until(lambda: list(dict.fromkeys(seen("ws:1"))) == wanted)
+        assert (("osc out", (GAIN, (-2.0,)))) not in seen("ws:2")
+        assert {said for _, said in seen("ws:2")} == {("LISTEN", (PAN,)), (PAN, (0.0,)), ("PATH_CHANGED", ("/deck",))}
 
 
 # --- OSC over the WebSocket --------------------------------------------------------------------------------------------------
