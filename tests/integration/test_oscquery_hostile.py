@@ -33,7 +33,8 @@ UPGRADE = (
 )
 
 
-core, receiver, log, server = hand_server.core, hand_server.receiver, hand_server.log, hand_server.server
+core, receiver, log, traffic = hand_server.core, hand_server.receiver, hand_server.log, hand_server.traffic
+server = hand_server.server
 
 
 @pytest.fixture

@@ -49,9 +49,16 @@ class Stage:
             pieces.append(out)
             frames -= count
             self.heard += count
-            while patient and self.block.words[at.W_TAP_HEAD] - self.block.words[at.W_TAP_TAIL] > at.STEM_FRAMES // 2:
+            while patient and self._unread() > at.STEM_FRAMES // 2:
                 time.sleep(0.005)
         return np.concatenate(pieces)
+
+    def _unread(self) -> int:
+        """Frames in the tap that is behind most: they are read one after the other."""
+        words = self.block.words
+        stems = [at.deck_words(deck) for deck in range(DECKS)]
+        pairs = [(at.W_TAP_HEAD, at.W_TAP_TAIL), *((base + at.D_STEM_HEAD, base + at.D_STEM_TAIL) for base in stems)]
+        return max(int(words[head] - words[tail]) for head, tail in pairs)
 
 
 class Journal:
