@@ -21,6 +21,9 @@ DEVICE_LOST_S: Final = 2.0
 """A device that has not called for this long is gone: the longest block takes a third of a second at 48 kHz."""
 FIRST_CALL_S: Final = 10.0
 """Some devices (Bluetooth) take seconds to begin."""
+LEAST_CALL_S: Final = 0.1
+CALL_BLOCKS: Final = 4
+"""A device that has not called for so many blocks, or for the time above, does not call."""
 RETRY_S: Final = 2.0
 """After this long a process that looked for the device and was lost is replaced; each time twice as long, up to `MAX_RETRY_S`."""
 MAX_RETRY_S: Final = 30.0
@@ -82,13 +85,26 @@ class DeviceWatch:
         """Change nothing any more: the stage fades out."""
         self._ends.set()
 
-    def stop(self) -> None:
+    def stop(self, block: SharedBlock) -> None:
         """Stop the device and whoever waits for one."""
         self._ends.set()
-        self.output.stop()
+        if self._calls(block):
+            self.output.stop()
+        else:
+            self.output.abandon()
         coming, self._coming = self._coming, None
         if coming is not None:
             coming.abandon()
+
+    def _calls(self, block: SharedBlock) -> bool:
+        """Whether the device calls; one that has died a moment ago is not to be closed either."""
+        before = int(block.words[at.W_CALLBACKS])
+        end = time.monotonic() + max(LEAST_CALL_S, CALL_BLOCKS * int(block.words[at.W_BLOCK_FRAMES]) / block.sample_rate_hz)
+        while int(block.words[at.W_CALLBACKS]) == before:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.001)
+        return True
 
     def poll(self, block: SharedBlock) -> None:
         """One turn."""

@@ -302,8 +302,8 @@ class Engine:
         if self._input_watch is not None:
             self._input_watch.stop()
             self._input_watch = None
-        if self._device is not None:
-            self._device.stop()
+        if self._device is not None and self._block is not None:
+            self._device.stop(self._block)
         for deck in self._decks:
             deck.close()
         if self._pool is not None:

@@ -80,6 +80,14 @@ def test_a_device_that_comes_back_plays_again() -> None:
         assert [line for line in program.said if "stumbled" in line] == []
 
 
+def test_a_show_ends_in_order_in_the_moment_its_device_is_lost() -> None:
+    with jack() as environment:
+        program = Program("tiny", "--no-midi", environment=environment)
+        program.wait_until_it_plays(1)
+    with program:
+        assert "on system (JACK" in program.played()
+
+
 def test_who_plays_on_a_device_ends_with_the_host() -> None:
     with jack() as environment:
         program = Program("tiny", "--no-midi", environment=environment)
