@@ -19,8 +19,9 @@ from realtime.errors import DeviceError
 from realtime.shared import SharedBlock
 
 LOOK_S: Final = 1.0
-CLIENT: Final = f"Starling-{os.getpid()}".encode()
-"""Name among JACK's clients. The lost stream of the host still waits on the name it had: another client of that name waits in vain."""
+CLIENT: Final = b"Starling-sound"
+"""Name among JACK's clients, for patchbays. The lost stream of the host still waits on the name it had, and another client of that name
+in vain. Here nothing is left behind: the next process can take the name again."""
 
 
 @dataclass(frozen=True)

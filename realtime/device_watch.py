@@ -146,8 +146,8 @@ class DeviceWatch:
 
     def _begin(self, output: Output, block: SharedBlock) -> None:
         """Play through another output; the one before it calls no more."""
-        # The new thread has a priority of its own to ask for.
-        block.words[at.W_THREAD_ID] = 0
+        # The new thread has a priority of its own to ask for, and is not blamed for how long the last call of a dying device took.
+        block.words[at.W_THREAD_ID] = block.words[at.W_CALLBACK_MAX_NS] = 0
         self.audio_priority = ""
         self._callbacks_before = self._callbacks_seen = int(block.words[at.W_CALLBACKS])
         output.start(block)

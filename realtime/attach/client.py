@@ -97,7 +97,7 @@ class SocketLink:
         try:
             opened = socket.create_connection((HOST, endpoint.port), OPEN_LIMIT_S)
         except OSError as error:
-            hint = "python -m realtime starts one"
+            hint = "python -m realtime --resume brings it back, python -m realtime starts another"
             raise NoStageError("the stage that played here has ended", got=error.strerror or str(error), hint=hint) from None
         self._waker = Waker()
         connection = self._connection = Connection(opened, TO_SCREEN, TO_SCREEN_BYTES)
@@ -179,6 +179,9 @@ class SocketLink:
             self._answers.tell(then, Told(path, "failed", tuple(arguments), why))
             self._wake()
 
+    def _lost(self, how: str) -> str:
+        return f"the stage (process {self._pid}) has gone ({how}): it was killed; python -m realtime --resume brings back what it played"
+
     # --- its thread -------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -195,7 +198,7 @@ class SocketLink:
                     another = difference(self._view.version)
                     self._gone = f"what answers is no stage of this version: {error}" + (f"; {another}" if another else "")
                 except OSError as error:
-                    self._gone = f"the stage (process {self._pid}) has gone: {error.strerror or error}"
+                    self._gone = self._lost(error.strerror or str(error))
             with suppress(MessageError, OSError):
                 self._hand_over(connection)
             connection.close()
@@ -224,7 +227,7 @@ class SocketLink:
             for name, arguments in connection.messages():
                 self._take[name](*arguments)
             if not there and not self._gone:
-                self._gone = f"the stage (process {self._pid}) has gone without a word: it was killed, or its machine is ending"
+                self._gone = self._lost("without a word")
         self._answers.deliver()
 
     def _hand_over(self, connection: Connection) -> None:

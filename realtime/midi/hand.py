@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from realtime.control.address import Value
 from realtime.midi.choices import Mode
 from realtime.midi.event import ControlEvent, NoteEvent, Source
+from realtime.midi.learn import Heard
 from realtime.midi.parameters import TOP_7, relative_step
 from realtime.midi.routes import Route, Routes
 from realtime.midi.takeover import Takeover, TakeoverMode
@@ -92,6 +93,16 @@ class Hand:
         for route in routes:
             if route.binding.action == "follow" and _steps(event, route.binding.mode) is None:
                 self._takeovers.setdefault((event.source, route.path), Takeover()).saw(route.place_heard(event.value, event.top))
+
+    def learned(self, source: Source, heard: Heard, routes: list[Route]) -> None:
+        """Note how a control was moved in order to be learned: it may have reached the value that it moves from now on, or not."""
+        for route in routes:
+            value = self._read(route.path)
+            if route.binding.action != "follow" or route.binding.mode != "absolute" or heard.steps or value is None:
+                continue
+            places = [route.place_heard(place, heard.top) for place in heard.places]
+            if not self._takeovers.setdefault((source, route.path), Takeover()).moved(places, route.place_of(value), heard.top):
+                self._waits[source, route.path] = places[-1]
 
     def release(self, port: str) -> list[Ask]:
         """Let go everything that a port held: it is gone, or says so itself."""

@@ -11,6 +11,7 @@ from realtime.control.table import CLASS_ROW
 from realtime.midi.choices import ActionName, Mode
 from realtime.midi.event import ControlEvent, NoteEvent, Source
 from realtime.midi.mapping import Binding, row_of
+from realtime.midi.parameters import TOP_7
 from realtime.midi.source_pattern import exactly
 
 QUIET_S = 0.3
@@ -37,6 +38,7 @@ LEARN_RULES: tuple[tuple[str, str], ...] = (
     ("1, 2, ... and 65, 66, ..., each more than once running", "is an encoder: `sign_magnitude`; turn it both ways"),
     ("an MPE finger", "means what it did most: bend, slide or pressure; the note, where it did little"),
     ("anything else", "is a knob, fader or wheel that the value follows"),
+    ("a knob that reaches or passes the value meanwhile", "has picked it up: the value follows from its next movement on"),
     ("the control has a binding already", "it is taken from the address it had, and that is said"),
     ("the address has a control already", "the new one takes its place, and that is said"),
     ("minimum above maximum", "turns the control around"),
@@ -56,15 +58,18 @@ class Wish:
 
 
 @dataclass
-class _Heard:
+class Heard:
     """What came from one control."""
 
     places: list[float] = field(default_factory=list)
     raws: list[int] = field(default_factory=list)
     steps: bool = False
+    top: int = TOP_7
+    """Steps of the control between its ends."""
 
     @property
     def travel(self) -> float:
+        """How far it was moved: a share of its way."""
         return max(self.places) - min(self.places)
 
 
@@ -81,7 +86,9 @@ class Learn:
         self._since_s = 0.0
         self._last_s = 0.0
         self._count = 0
-        self._heard: dict[Source, _Heard] = {}
+        self._heard: dict[Source, Heard] = {}
+        self.moved: tuple[Source, Heard] | None = None
+        """The control that was bound last, and how it was moved for it."""
 
     def arm(self, wish: Wish, now_s: float) -> None:
         """Begin to listen for the control of an address; another wish that waited is dropped."""
@@ -100,16 +107,18 @@ class Learn:
             return None
         if isinstance(event, NoteEvent):
             if event.on and not event.member:
+                self.moved = None
                 return self._end(event.source, self._pressed())
             if not event.on:
                 return None
         self._count, self._last_s = self._count + 1, now_s
-        heard = self._heard.setdefault(event.source, _Heard())
+        heard = self._heard.setdefault(event.source, Heard())
         heard.raws.append(event.raw)
         if isinstance(event, NoteEvent):
             heard.places.append(0.0)
         else:
             heard.steps = heard.steps or event.step is not None
+            heard.top = event.top
             heard.places.append(0.0 if event.value is None else event.value)
         full = self._count >= HEARD or len(self._heard[event.source].raws) >= ENOUGH
         return self._decide() if full else None
@@ -143,6 +152,7 @@ class Learn:
             pair = Source(source.port, source.channel, "cc14", source.number % 32)
             if pair in heard and source.number < 64:
                 source = pair
+        self.moved = source, heard[source]
         if source.kind == "note" or (source.kind == "cc" and _is_button(heard[source].raws)):
             return self._end(source, self._pressed())
         mode = _mode(heard[source].raws) if source.kind == "cc" else "absolute"
@@ -157,7 +167,7 @@ class Learn:
         return Binding(exactly(source), wish.address, action, high if turned else low, low if turned else high, wish.curve, turned, mode)
 
 
-def _spread(heard: _Heard) -> float:
+def _spread(heard: Heard) -> float:
     """How much a control was moved: its way, or for an encoder the number of its steps."""
     if heard.steps or _mode(heard.raws) != "absolute":
         return len(heard.raws) / 127

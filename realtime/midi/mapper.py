@@ -242,6 +242,9 @@ class MidiMapper:
         if learned is None:
             return []
         values = (learned.address, learned.source.where, learned.action, *self.assignments.bind(learned))
+        if self._learn.moved is not None:
+            source, heard = self._learn.moved
+            self._hand.learned(source, heard, self.assignments.routes().of(source))
         return [(self._asker, Outcome("/midi/learn", "answer", values, reply="/midi/learn.reply"))]
 
     def _hear(self, outcome: Outcome) -> None:

@@ -3,6 +3,8 @@
 A knob keeps its place when a patch, a scene or another hand changes the value under it. Moving it must not make the value jump.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 TakeoverMode = Literal["off", "pickup", "scale"]
@@ -59,7 +61,7 @@ class Takeover:
         last, self._last = self._last, place
         if mode == "off":
             return place
-        near = abs(place - stands) <= max(NEAR_STEPS / top, NEAR)
+        near = _near(place, stands, top)
         if mode == "pickup":
             passed = last is not None and (last - stands) * (place - stands) <= 0.0
             return place if near or passed or self.holds(stands) else None
@@ -78,6 +80,19 @@ class Takeover:
         """Note where the control is, where that asks for nothing."""
         self._last = place
 
+    def moved(self, places: Sequence[float], stands: float, top: int) -> bool:
+        """Note a movement that changed nothing, place by place; whether it reached or passed the value, which the control holds then."""
+        reached = any(_near(place, stands, top) for place in places)
+        reached = reached or any((before - stands) * (after - stands) <= 0.0 for before, after in pairwise(places))
+        self._last = places[-1]
+        if reached:
+            self.left_at(stands, stands)
+        return reached
+
     def left_at(self, share: float, stands: float) -> None:
         """Note that the control put the value at `share`; `stands` is where that is read, after rounding."""
         self._left, self._stands = share, stands
+
+
+def _near(place: float, stands: float, top: int) -> bool:
+    return abs(place - stands) <= max(NEAR_STEPS / top, NEAR)

@@ -147,6 +147,44 @@ def test_learn(core: MemoryCore) -> None:
     assert core.read("/midi/map") == (f"cc 70, channel 1, {PORT}", "/master/gain")
 
 
+@pytest.mark.parametrize(
+    ("stands", "turned", "follows"),
+    [
+        # Class off, knob at zero, turned up: what anybody does first.
+        (0.0, (0, 30, 60), True),
+        (0.5, (64, 80, 90), True),
+        (0.5, (20, 60, 90), True),
+        (0.5, (1, 10, 30), False),
+        (0.0, (20, 40, 60), False),
+    ],
+)
+def test_a_knob_that_reached_the_value_while_it_was_learned_has_picked_it_up(
+    core: MemoryCore, stands: float, turned: tuple[int, ...], follows: bool
+) -> None:
+    table = rig(core, takeover="pickup")
+    table.ask("/deck/1/freeze", stands)
+    table.ask("/midi/learn", "/deck/1/freeze")
+    table.cc(*turned)
+    table.look(QUIET_S)
+    assert table.value("/deck/1/freeze") == stands
+    # Where it still has to go is seen at once, not only when it is moved again.
+    assert bool(table.mapper.waiting()) is not follows
+    table.cc(turned[-1] + 1)
+    assert table.value("/deck/1/freeze") == pytest.approx((turned[-1] + 1) / 127 if follows else stands, abs=1e-6)
+
+
+def test_a_value_that_was_changed_since_its_knob_was_learned_has_to_be_picked_up(core: MemoryCore) -> None:
+    table = rig(core, takeover="pickup")
+    table.ask("/midi/learn", "/deck/1/freeze")
+    table.cc(0, 30, 60)
+    table.look(QUIET_S)
+    table.ask("/deck/1/freeze", 0.9)
+    table.cc(61)
+    assert table.value("/deck/1/freeze") == pytest.approx(0.9)
+    table.cc(120)
+    assert table.value("/deck/1/freeze") == pytest.approx(120 / 127)
+
+
 def test_a_gate_that_is_held_while_learning_closes(core: MemoryCore) -> None:
     table = rig(core, ("note 36", "/deck/1/freeze", "momentary"))
     table.note(36)
