@@ -6,7 +6,7 @@ import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from patches.errors import PatchError, UnknownPatchError
 from realtime.compiled import is_compiled, note_compiled, use_kernel_cache, use_one_thread
@@ -128,5 +128,13 @@ def _play(arguments: argparse.Namespace, kernels: Path) -> int:
     return _fail(failed, 1) if failed else 0
 
 
+def _leave(code: int) -> NoReturn:
+    """End the process. A stream that was let go may call until then: the machine code it calls must not be taken apart before."""
+    device = sys.modules.get("realtime.device")
+    if device is not None and device.is_any_abandoned():
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

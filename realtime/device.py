@@ -124,17 +124,25 @@ class PortAudioOutput:
         self.notice = f"playing without an input: {reason}{f' ({got})' if got else ''}"
 
     def prepare(self, block: SharedBlock) -> None:
-        """Open the stream without starting it: what takes time, or fails, has then done so.
+        """Start the stream, cut off from the mixer: what takes time, or fails, does so while another device calls it.
 
         Raises
         ------
-        DeviceError — it did not open.
+        DeviceError — it did not start.
         """
-        self._attempt(lambda: self._open(block))
+        self._attempt(lambda: self._begin(block, joined=False))
+
+    @property
+    def calls(self) -> bool:
+        """Whether a stream that was prepared has called."""
+        return self._line is not None and self._line.idle_calls > 0
 
     def start(self, block: SharedBlock) -> None:
-        """Start the stream, opened where `prepare` has not done so; see `Output.start`."""
-        self._attempt(lambda: self._begin(block))
+        """Start the stream, or let the one that was prepared mix; see `Output.start`."""
+        if self._stream is None:
+            self._attempt(lambda: self._begin(block, joined=True))
+        elif self._line is not None:
+            self._line.join()
         if self._source is None:
             self.latency_s = float(self._stream.latency)
         else:
@@ -156,16 +164,13 @@ class PortAudioOutput:
             self.stop()
             raise DeviceError(f"device {self.name} did not start", got=str(error), hint="is another program using it?") from None
 
-    def _begin(self, block: SharedBlock) -> None:
-        if self._stream is None:
-            self._open(block)
-        self._stream.start()
-
-    def _open(self, block: SharedBlock) -> None:
+    def _begin(self, block: SharedBlock, *, joined: bool) -> None:
         base = self._sounddevice._StreamBase  # documented as the base class for authors of stream classes
         ffi = self._sounddevice._ffi
 
         line = self._line = callback.Line(block.address)
+        if not joined:
+            line.cut()
 
         class CompiledStream(base):  # type: ignore[misc, valid-type]
             """A stream that calls machine code."""
@@ -190,6 +195,7 @@ class PortAudioOutput:
             device=(source.index, self.device.index) if source else self.device.index,
             channels=(heard, at.CHANNELS) if source else at.CHANNELS,
         )
+        self._stream.start()
 
     def stop(self) -> None:
         """See `Output.stop`."""
@@ -256,6 +262,11 @@ class NullOutput:
                 f"output {NULL_DEVICE} has no input devices", got=name, allowed=f"{NULL_DEVICE}, {DEFAULT_INPUT}: silence"
             )
         self.input_name = NULL_DEVICE
+
+
+def is_any_abandoned() -> bool:
+    """Whether an output that was let go may still call."""
+    return bool(_ABANDONED)
 
 
 def choose_output(

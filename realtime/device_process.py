@@ -8,17 +8,21 @@ import contextlib
 import ctypes
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from realtime import terminal_signals
 from realtime.device import PortAudioOutput
-from realtime.device_list import find_again, portaudio
-from realtime.errors import DeviceError
+from realtime.device_list import DeviceInfo, find_again, portaudio
+from realtime.errors import DeviceError, InputDeviceError, UnknownDeviceError
 from realtime.shared import SharedBlock
 
 LOOK_S: Final = 1.0
+CALL_POLL_S: Final = 0.05
+FIRST_CALL_S: Final = 10.0
+"""Some devices (Bluetooth) take seconds to begin."""
 CLIENT: Final = b"Starling-sound"
 """Name among JACK's clients, for patchbays. The lost stream of the host still waits on the name it had, and another client of that name
 in vain. Here nothing is left behind: the next process can take the name again."""
@@ -49,7 +53,7 @@ def run(block_name: str, request: str, pipe: Connection) -> None:
         A packed `DeviceRequest`.
     pipe : Connection
         Commands in, events out, each one JSON object as bytes. Says ``looks`` at each look, and once for each reason ``refused`` where the
-        device is there and cannot be had; then ``opened``, is told ``start``, says ``playing`` or ``failed``.
+        device is there and cannot be had; ``opened`` when it calls, which it does in silence; then is told ``start`` and says ``playing``.
     """
     terminal_signals.ignore()
     # Host libraries print what they do not find, at every look.
@@ -81,56 +85,64 @@ class DeviceProcess:
         self._refused = ""
 
     def serve(self) -> None:
-        """Look for the device until it opens; start it when told to; stop it when told to quit, or when the host is gone."""
+        """Look for the device until it calls; let it mix when told to; stop it when told to quit, or when the host is gone."""
         begin_again()
-        output = self._open()
-        while output is None:
-            # Whoever waits for this process can tell that it does not hang.
-            self._say(event="looks")
-            if self._pipe.poll(LOOK_S):
+        while (output := self._prepared()) is None:
+            if self._waits(LOOK_S):
                 return
             begin_again()
-            output = self._open()
-        self._say(event="opened", name=output.name, sample_rate_hz=output.sample_rate_hz, block_frames=output.block_frames)
         try:
+            end = time.monotonic() + FIRST_CALL_S
+            while not output.calls:
+                # Another process tries again, later.
+                if self._waits(CALL_POLL_S) or time.monotonic() >= end:
+                    return
+            self._say(event="opened", name=output.name)
             while self._hear() == "start":
                 self._start(output)
         finally:
             output.stop()
 
-    def _open(self) -> PortAudioOutput | None:
+    def _waits(self, seconds: float) -> bool:
+        """Wait; true when the host wants an end. It can tell from what it hears that this process does not hang."""
+        self._say(event="looks")
+        return self._pipe.poll(seconds)
+
+    def _prepared(self) -> PortAudioOutput | None:
+        """The device, where it is there and starts."""
         try:
             device = find_again(self._request.name, self._request.system)
             if device is None:
                 return None
-            output = PortAudioOutput(device, self._block.sample_rate_hz, self._request.block_frames)
-            if self._request.input is not None:
-                try:
-                    output.hear(self._request.input)
-                except DeviceError as error:
-                    # The sound matters more, also where the input was asked for by name.
-                    output.notice = f"playing without an input: {error.what}"
-            output.prepare(self._block)
+            try:
+                return self._begun(device, self._request.input)
+            except (InputDeviceError, UnknownDeviceError) as error:
+                # The sound matters more, also where the input was asked for by name.
+                output = self._begun(device, None)
+                output.notice = f"playing without an input: {error.what}"
+                return output
         except DeviceError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
                 self._say(event="refused", error=self._refused)
             return None
+
+    def _begun(self, device: DeviceInfo, source: str | None) -> PortAudioOutput:
+        output = PortAudioOutput(device, self._block.sample_rate_hz, self._request.block_frames)
+        if source is not None:
+            output.hear(source)
+        output.prepare(self._block)
         return output
 
     def _start(self, output: PortAudioOutput) -> None:
-        try:
-            output.start(self._block)
-        except DeviceError as error:
-            self._say(event="failed", error=str(error))
-        else:
-            self._say(
-                event="playing",
-                latency_s=output.latency_s,
-                input_name=output.input_name,
-                input_latency_s=output.input_latency_s,
-                notice=output.notice,
-            )
+        output.start(self._block)
+        self._say(
+            event="playing",
+            latency_s=output.latency_s,
+            input_name=output.input_name,
+            input_latency_s=output.input_latency_s,
+            notice=output.notice,
+        )
 
     def _hear(self) -> str:
         return str(json.loads(self._pipe.recv_bytes())["do"])

@@ -10,7 +10,7 @@ from typing import Final
 
 from realtime.device import NullOutput, Output, PortAudioOutput
 from realtime.device_list import NULL_DEVICE
-from realtime.device_process import DeviceRequest
+from realtime.device_process import FIRST_CALL_S, DeviceRequest
 from realtime.errors import DeviceError
 from realtime.kernels import layout as at
 from realtime.priority import raise_audio_thread
@@ -19,8 +19,6 @@ from realtime.shared import SharedBlock
 
 DEVICE_LOST_S: Final = 2.0
 """A device that has not called for this long is gone: the longest block takes a third of a second at 48 kHz."""
-FIRST_CALL_S: Final = 10.0
-"""Some devices (Bluetooth) take seconds to begin."""
 LEAST_CALL_S: Final = 0.1
 CALL_BLOCKS: Final = 4
 """A device that has not called for so many blocks, or for the time above, does not call."""
@@ -126,17 +124,24 @@ class DeviceWatch:
             self._called_s = now
             self._callbacks_seen = callbacks
         self._watched_s = now
-        return now - self._called_s >= (DEVICE_LOST_S if callbacks != self._callbacks_before else FIRST_CALL_S)
+        # Only the first device has still to show that it calls: those that take its place do so before.
+        return now - self._called_s >= (DEVICE_LOST_S if callbacks else FIRST_CALL_S)
 
     def _go_on_without(self, block: SharedBlock) -> None:
         """Go on with `null`, so that the clock and the decks do."""
         output = self.output
+        called = self._callbacks_seen != self._callbacks_before
         output.abandon()
         deaf = " and hearing silence" if output.input_name else ""
         again = "until it is there again" if self._request is not None else "until Starling is started again"
         self._say(f"device {output.name} stopped; playing to {NULL_DEVICE}{deaf} {again}")
         self._play_nowhere(block, output.block_frames, hears=bool(output.input_name))
-        self._retry_at_s, self._retry_s, self._refused = 0.0, RETRY_S, ""
+        self._refused = ""
+        if called:
+            self._retry_at_s, self._retry_s = 0.0, RETRY_S
+        else:
+            # Not at once: each time the stage stands still for as long as that took.
+            self._put_off()
 
     def _play_nowhere(self, block: SharedBlock, block_frames: int, *, hears: bool) -> None:
         null = NullOutput(block.sample_rate_hz, block_frames or int(block.words[at.W_BLOCK_FRAMES]))
@@ -197,5 +202,8 @@ class DeviceWatch:
     def _try_later(self, coming: ReturnedDevice) -> None:
         coming.abandon()
         self._coming = None
+        self._put_off()
+
+    def _put_off(self) -> None:
         self._retry_at_s = time.monotonic() + self._retry_s
         self._retry_s = min(2.0 * self._retry_s, MAX_RETRY_S)

@@ -65,4 +65,5 @@ def _said(first: DeviceError | UnknownDeviceError, wanted: EngineConfig, tried: 
     got = f" ({first.got})" if first.got else ""
     deaf = ", without an input" if wanted.input != tried.input else ""
     now = engine.snapshot()
-    return f"not the sound of before: {first.what}{got}; playing on {now.device} at {now.sample_rate_hz} Hz{deaf}."
+    again = "; once it is there, end Starling and start it with --resume again" if wanted.device != tried.device else ""
+    return f"not the sound of before: {first.what}{got}; playing on {now.device} at {now.sample_rate_hz} Hz{deaf}{again}."

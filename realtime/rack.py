@@ -69,6 +69,14 @@ def read_rack(path: Path) -> Setup:
     except (ValueError, RecursionError) as error:
         # Also what is no UTF-8, and a number longer than Python reads.
         raise RackError(f"rack {path}: not TOML", got=str(error)) from None
+    try:
+        return _setup(path, raw)
+    except ValueError:
+        # Python reads hexadecimal numbers of any length, and refuses to write them.
+        raise RackError(f"rack {path}: a number is too long") from None
+
+
+def _setup(path: Path, raw: dict[str, Any]) -> Setup:
     for key, value in raw.items():
         kind = _RACK_KEYS.get(key)
         if kind is None or not isinstance(value, kind):

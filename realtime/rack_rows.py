@@ -52,7 +52,10 @@ class RackRows:
         show, transport = self._show, self._show.transport
         now = TransportSettings(transport.tempo_bpm, transport.quantum_beats, transport.source, transport.running)
         settings = replace(show.settings, transport=now)
-        return rack_table(self._engine.snapshot(), settings, to_table(show.mapper.mapping), show.scenes.tables())
+        stage = self._engine.snapshot()
+        table = rack_table(stage, settings, to_table(show.mapper.mapping), show.scenes.tables())
+        # While a lost device is waited for the stage hears silence; what it heard before is meant.
+        return table | {"input": self.sound["input"]} if stage.device_awaited and "input" in self.sound else table
 
     def _save(self, address: Address, values: tuple[Value, ...], origin: Origin) -> None:
         path = Path(str(values[0]))

@@ -22,9 +22,10 @@ _LATE_PERIODS = 8
 
 
 class Line:
-    """What a stream hands to every call of `stream_callback`: where the shared block is, and whether the stream may still mix.
+    """What a stream hands to every call of `stream_callback`: where the shared block is, and whether the stream may mix.
 
     A stream that has stopped calling cannot always be closed, and may call again at any time: cut off, it gets silence and touches nothing.
+    One that begins can show first that it calls.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Line:
     """
 
     def __init__(self, block_address: int) -> None:
-        self._words = np.array([block_address, 1], np.int64)
+        self._words = np.array([block_address, 1, 0], np.int64)
 
     @property
     def address(self) -> int:
@@ -46,6 +47,15 @@ class Line:
     def cut(self) -> None:
         """Let it mix no more, from its next call on."""
         self._words[1] = 0
+
+    def join(self) -> None:
+        """Let it mix, from its next call on."""
+        self._words[1] = 1
+
+    @property
+    def idle_calls(self) -> int:
+        """Calls while it was cut off."""
+        return int(self._words[2])
 
 
 @njit(f"void({WORDS}, {FLOATS}, float32[::1], float32[:, ::1])", cache=True, nogil=True)
@@ -80,8 +90,9 @@ def stream_callback(source, output, frames, time_info, flags, line):  # type: ig
 
     `source` is float32 interleaved of as many channels as the block says the input has, or NULL.
     """
-    place = carray(line, 2, np.int64)
+    place = carray(line, 3, np.int64)
     if load_acquire(place, 1) == 0:
+        place[2] += 1
         carray(output, np.intp(frames) * at.CHANNELS, np.float32)[:] = np.float32(0.0)
         return _CONTINUE
     block = as_word_pointer(place[0])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +20,12 @@ NAME = "starling-returns"
 
 
 @contextmanager
-def jack(rate_hz: int = RATE_HZ) -> Iterator[dict[str, str]]:
-    """A server, killed at the end: its clients are told nothing."""
+def jack(rate_hz: int = RATE_HZ, started: list[int] | None = None) -> Iterator[dict[str, str]]:
+    """A server, killed at the end: its clients are told nothing. Its process is added to `started`."""
     command = ["jackd", "-n", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", "128"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if started is not None:
+        started.append(process.pid)
     try:
         yield wait_for(process, NAME)
     finally:
@@ -43,7 +46,8 @@ def devices(program: Program, before: set[int]) -> list[int]:
     return [pid for pid in children(program.pid) if pid not in before]
 
 
-def test_a_device_that_comes_back_plays_again() -> None:
+def test_a_device_that_comes_back_plays_again(tmp_path: Path) -> None:
+    rack = tmp_path / "rack.toml"
     with jack() as environment:
         program = Program("tiny", "--input", "default", "--device", "system", "--no-midi", environment=environment)
         program.wait_until_it_plays(1)
@@ -56,10 +60,15 @@ def test_a_device_that_comes_back_plays_again() -> None:
         os.kill(devices(program, before)[0], signal.SIGKILL)
         until(lambda: clock(program) > frames + RATE_HZ)
 
+        # Silence is what is heard meanwhile, not what was asked for.
+        program.send("/rack/save", str(rack))
+        until(rack.exists)
+
         with jack(44_100) as environment:
             until(lambda: "refuses this sample rate; got 48000 Hz; allowed: 44100 Hz" in program.text)
         with jack() as environment:
             until(lambda: BACK in program.text)
+            assert 'device = "default"' in rack.read_text()
             # What JACK's output gets, and what the input gives.
             said = connections(environment)
             assert "system:playback_1\n   Starling-" in said
@@ -75,7 +84,7 @@ def test_a_device_that_comes_back_plays_again() -> None:
             # The same words so soon are not said again.
             until(lambda: "system:playback_1\n   Starling-" in connections(environment))
             player = devices(program, before)
-            assert ": 0 underruns" in program.played()
+            assert "on system (JACK" in program.played()
         until(lambda: not any(is_running(pid) for pid in player))
         assert [line for line in program.said if "stumbled" in line] == []
 
@@ -85,6 +94,22 @@ def test_a_show_ends_in_order_in_the_moment_its_device_is_lost() -> None:
         program = Program("tiny", "--no-midi", environment=environment)
         program.wait_until_it_plays(1)
     with program:
+        assert "on system (JACK" in program.played()
+
+
+def test_a_server_that_stood_still_and_goes_on_is_played_through_again_and_the_show_ends_in_order() -> None:
+    """The host's own stream wakes up too: it gets silence, and nothing it needs is taken apart before the process ends."""
+    started: list[int] = []
+    with jack(started=started) as environment, Program("tiny", "--no-midi", environment=environment) as program:
+        program.wait_until_it_plays(1)
+        os.kill(started[0], signal.SIGSTOP)
+        try:
+            until(lambda: "until it is there again" in program.text)
+        finally:
+            os.kill(started[0], signal.SIGCONT)
+        until(lambda: BACK in program.text)
+        frames = clock(program)
+        until(lambda: clock(program) > frames + RATE_HZ)
         assert "on system (JACK" in program.played()
 
 

@@ -42,7 +42,10 @@ def test_a_machine_without_the_device_plays_as_without_the_option_and_says_so(mo
         assert engine.snapshot().device == "null"
         assert engine.config.lead_frames == 2_048
         assert engine.notice.startswith("not the sound of before: this system has no stereo audio output; playing on null at 44100 Hz, ")
-        assert ", without an input. no sound device, playing to null: " in engine.notice
+        assert (
+            ", without an input; once it is there, end Starling and start it with --resume again. no sound device, playing to null: "
+            in engine.notice
+        )
     with ExitStack() as opened, pytest.raises(DeviceError, match="no stereo audio output"):
         start_engine(opened, BEFORE)
     with ExitStack() as opened, pytest.raises(DeviceError, match="no stereo audio output"):
@@ -79,6 +82,7 @@ def test_a_device_that_has_another_number_and_refuses_the_rate_is_played_on_at_i
         PortAudioError=PortAudioError,
         _ffi=SimpleNamespace(cast=lambda kind, value: value),
         _StreamBase=Stream,
+        _exit_handler=None,
         check_output_settings=_refuse_96,
         check_input_settings=lambda **settings: None,
     )

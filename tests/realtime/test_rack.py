@@ -26,6 +26,7 @@ HOSTILE_RACKS = {
     "unknown_key.toml": "unknown key",
     "unknown_deck_key.toml": "unknown key",
     "no_patch.toml": "names no patch",
+    "long_number.toml": "a number is too long",
     "no_deck.toml": "number of decks",
     "nine_decks.toml": "number of decks",
     "wrong_kind.toml": "unknown key or wrong kind",
