@@ -518,6 +518,7 @@ OWN_WORDS = (
     "the MIDI system went away; it is looked for again",
     "no MIDI system (",
     "device system (JACK Audio Connection Kit) stopped; playing to null",
+    "device system (JACK Audio Connection Kit) plays again",
     "played ",
     "deck 1: ",
     "deck 2: ",
