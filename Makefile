@@ -32,8 +32,10 @@ test: $(VENV)/studio.done
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKS)) and not live" $(REPORT)
-	$(BIN)/python -m pytest -m "($(MARKS)) and live" $(REPORT)
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKS)) and not live" $(REPORT) || failed=1; \
+	$(BIN)/python -m pytest -m "($(MARKS)) and live" $(REPORT) || failed=1; \
+	exit $$failed
 endif
 
 check-static: $(VENV)/studio.done

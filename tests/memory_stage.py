@@ -141,10 +141,12 @@ class MemoryCore(ControlCore):
             self.turn()
 
     def turn(self) -> None:
-        """Do what waits now."""
+        """Do what waits now, and look what has come of it."""
         self.drain()
         self.conductor.turn()
         self.drain()
+        # The mirror would be content with a look of 20 ms ago, and show what was done now at any time from here on.
+        self._mirror.refresh(now=True)
 
 
 def memory_core(patches: Sequence[str] = ("tiny",), decks: int = 2) -> MemoryCore:
