@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -36,9 +37,12 @@ def children(pid: int) -> dict[int, str]:
     """Processes of a process, and what kind each is."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text(encoding="ascii").split():
-            line = Path(f"/proc/{child}/cmdline").read_bytes().decode()
-            found[int(child)] = next((kind for word, kind in _KINDS.items() if word in line), line)
+        # A thread or a process may end while it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in (task / "children").read_text(encoding="ascii").split():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    line = Path(f"/proc/{child}/cmdline").read_bytes().decode()
+                    found[int(child)] = next((kind for word, kind in _KINDS.items() if word in line), line)
     return found
 
 

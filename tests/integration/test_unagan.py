@@ -71,7 +71,9 @@ def test_its_report_says_how_bad_it_is(made: Path) -> None:
         "--drift-minutes",
         "0",
         "--seconds",
-        "3",
+        "2",
+        "--levels",
+        "2",
     )
     scores = json.loads((report / "scores.json").read_text())
     assert scores["class_accuracy"] < 1.0 or scores["frechet_ratio"] > 2.0
