@@ -80,6 +80,8 @@ class MidiViews:
         self._look()
         last = mapper.last
         return MidiView(
+            on=self._show.settings.midi.on,
+            backend=ports.backend,
             ports=tuple(ports.ports),
             bindings=self._bindings,
             waiting=tuple((exactly(source).where, path, round(way, 2)) for source, path, way in mapper.waiting()),

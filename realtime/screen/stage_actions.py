@@ -145,7 +145,8 @@ class StageActions:
         if number > len(names):
             self._session.say(f"there is no scene {number}; {self._app.keys_shown('scene.store')} stores one", True)
             return
-        self._session.ask("/scene/recall", names[number - 1])
+        name = names[number - 1]
+        self._session.ask("/scene/recall", name, then=lambda told: self._session.say_done(told, f"recalled: {name}"))
 
     def do_scene_next(self) -> None:
         """Recall the scene after."""

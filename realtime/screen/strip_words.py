@@ -56,7 +56,7 @@ def machine_words(view: StageView, lights: Lights, cpu: CpuMeter, now_s: float) 
         _light("OSC", bool(view.osc.port), lights.osc.fresh(view.osc.packets, now_s, LIGHT_S)),
         _light("MIDI", bool(view.midi.ports), lights.midi.fresh(view.midi.messages, now_s, LIGHT_S)),
         *_cpu(view, cpu),
-        Word((view.device, view.device[:12], ""), "foreground", 2, does="panel.doctor"),
+        Word((view.device, _short(view.device), ""), "foreground", 2, does="panel.doctor"),
         Word(
             (
                 f"{view.sample_rate_hz / 1000.0:g} kHz · {view.block_frames} frames",
@@ -107,6 +107,11 @@ def _clock(transport: TransportView) -> Word:
     return Word(texts, "foreground" if transport.running else "dim", 2, does="panel.takes")
 
 
+def _short(device: str) -> str:
+    """A device's name without its system, as much as there is room for."""
+    return device.partition(" (")[0][:12]
+
+
 def _light(name: str, there: bool, active: bool) -> Word:
     if not there:
         return Word((f"{name} off", f"{name} -"), "dim", 5, does="panel.mapping")
@@ -128,4 +133,4 @@ def _cpu(view: StageView, cpu: CpuMeter) -> list[Word]:
 
 
 def _of(deck: DeckView, share: float | None) -> str:
-    return f"{deck.number}:{'?' if share is None else f'{share:2.0f}'} %"
+    return f"deck {deck.number} {'?' if share is None else f'{share:2.0f}'} %"

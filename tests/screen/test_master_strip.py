@@ -179,7 +179,7 @@ async def test_processor_time_is_said_for_every_deck() -> None:
     async with at_strip(columns=200) as (desk, strip):
         strip.cpu = Readings(p9004200=9.0, p9004242=12.0, p9004243=84.0)  # type: ignore[assignment]
         await desk.show(VIEW)
-        assert "cpu stage  9 %  1:12 %  2:84 %" in text(desk, strip)
+        assert "cpu stage  9 %  deck 1 12 %  deck 2 84 %" in text(desk, strip)
         assert style_of(desk.app, strip, "cpu stage").bold
         await desk.pilot.resize_terminal(80, 24)
         await desk.settle()
