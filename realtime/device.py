@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from realtime.device_list import DEFAULT_INPUT, NULL_DEVICE, DeviceInfo, find_device, find_input, portaudio
-from realtime.errors import DeviceError, InputDeviceError, RateRefusedError
+from realtime.errors import DeviceError, InputDeviceError, PortAudioMissingError, RateRefusedError
 from realtime.kernels import callback
 from realtime.kernels import layout as at
 from realtime.shared import SharedBlock
@@ -137,6 +137,11 @@ class PortAudioOutput:
         """Whether a stream that was prepared has called."""
         return self._line is not None and self._line.idle_calls > 0
 
+    @property
+    def asked_frames(self) -> int:
+        """The block that a stream which was prepared asks for; 0 before it has called."""
+        return self._line.idle_frames if self._line is not None else 0
+
     def start(self, block: SharedBlock) -> None:
         """Start the stream, or let the one that was prepared mix; see `Output.start`."""
         if self._stream is None:
@@ -226,6 +231,8 @@ class NullOutput:
         self.sample_rate_hz = sample_rate_hz or NULL_RATE_HZ
         self.block_frames = block_frames or NULL_BLOCK_FRAMES
         self.latency_s = self.block_frames / self.sample_rate_hz
+        self.stands_in = False
+        """Whether a device is wanted, and there is none."""
         self._stop = np.zeros(1, np.int64)
         self._thread: threading.Thread | None = None
 
@@ -274,8 +281,8 @@ def choose_output(
 ) -> tuple[Output, str]:
     """The output to play through, and a notice for the performer (empty when there is nothing to say).
 
-    Where nobody asked for a device and none can be had, the show goes on with `null` and says what to install. A device asked for by name
-    is never replaced by another, an input neither; the default input is done without where it cannot be had.
+    Where nobody asked for a device and none can be had, the show goes on with `null` and says what to do or to install. A device asked for
+    by name is never replaced by another, an input neither; the default input is done without where it cannot be had.
 
     Raises
     ------
@@ -300,4 +307,8 @@ def _output(name: str | None, sample_rate_hz: int | None, block_frames: int | No
     except DeviceError as error:
         if name is not None:
             raise
-        return NullOutput(sample_rate_hz, block_frames), f"no sound device, playing to {NULL_DEVICE}: {error}"
+        null = NullOutput(sample_rate_hz, block_frames)
+        # Without the library there is nothing to wait with.
+        null.stands_in = not isinstance(error, PortAudioMissingError)
+        until = " until there is one" if null.stands_in else ""
+        return null, f"no sound device, playing to {NULL_DEVICE}{until}: {error}"

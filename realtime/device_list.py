@@ -13,6 +13,8 @@ from realtime.kernels import layout as at
 
 NULL_DEVICE = "null"
 """As an output no sound hardware, as an input silence."""
+ANY_DEVICE = "any device"
+"""What is waited for where there was none at the start, and nobody asked for one."""
 DEFAULT_INPUT = "default"
 """The output's own device where it also hears, else the input its host API calls its default."""
 _CARD = re.compile(r" \(hw:\d+,\d+\)$")
@@ -106,8 +108,23 @@ def find_device(name: str | None) -> DeviceInfo:
             "this system has no stereo audio output", hint="start your audio system (JACK, PipeWire), or play with --device null"
         )
     if name is None:
-        return next((device for device in devices if device.is_default), devices[0])
+        return _default(devices)
     return _only(_named(devices, name), devices, name, "output")
+
+
+def find_any() -> DeviceInfo | None:
+    """The system's default output device; None: it has no output device yet.
+
+    Raises
+    ------
+    PortAudioMissingError — the library is not installed.
+    """
+    devices = output_devices()
+    return _default(devices) if devices else None
+
+
+def _default(devices: list[DeviceInfo]) -> DeviceInfo:
+    return next((device for device in devices if device.is_default), devices[0])
 
 
 def find_again(name: str, system: str) -> DeviceInfo | None:

@@ -1,4 +1,4 @@
-"""The device process: waits until a lost device is there again, then plays through it. It knows the shared block and PortAudio, not decks.
+"""The device process: waits until a device is there (again), then plays through it. It knows the shared block and PortAudio, not decks.
 
 A process of its own, because PortAudio sees only the devices that were there when it began, cannot begin again in a program beside a
 stream that hangs, and ends the whole program when the JACK server it knew is dead. Here that costs a look, not the show.
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from realtime import terminal_signals
 from realtime.device import PortAudioOutput
-from realtime.device_list import DeviceInfo, find_again, portaudio
-from realtime.errors import DeviceError, InputDeviceError, UnknownDeviceError
+from realtime.device_list import ANY_DEVICE, DeviceInfo, find_again, find_any, portaudio
+from realtime.errors import DeviceError, InputDeviceError, RateRefusedError, UnknownDeviceError
 from realtime.shared import SharedBlock
 
 LOOK_S: Final = 1.0
@@ -26,16 +26,23 @@ FIRST_CALL_S: Final = 10.0
 CLIENT: Final = b"Starling-sound"
 """Name among JACK's clients, for patchbays. The lost stream of the host still waits on the name it had, and another client of that name
 in vain. Here nothing is left behind: the next process can take the name again."""
+_OTHER_RATE: Final = "end Starling and start it with --resume: it goes on at the device's rate"
 
 
 @dataclass(frozen=True)
 class DeviceRequest:
-    """The device to wait for, and how it was played through."""
+    """The device to wait for, and how it is played through."""
 
     name: str
+    """Empty: the system's default, once it has one."""
     system: str
     block_frames: int | None
     input: str | None
+
+    @property
+    def shown(self) -> str:
+        """What the device is called."""
+        return f"{self.name} ({self.system})" if self.name else ANY_DEVICE
 
     def pack(self) -> str:
         """As text."""
@@ -53,7 +60,8 @@ def run(block_name: str, request: str, pipe: Connection) -> None:
         A packed `DeviceRequest`.
     pipe : Connection
         Commands in, events out, each one JSON object as bytes. Says ``looks`` at each look, and once for each reason ``refused`` where the
-        device is there and cannot be had; ``opened`` when it calls, which it does in silence; then is told ``start`` and says ``playing``.
+        device is there and cannot be had; ``opened`` with its name, system and block when it calls, which it does in silence; then is told
+        ``start`` and says ``playing``.
     """
     terminal_signals.ignore()
     # Host libraries print what they do not find, at every look.
@@ -97,7 +105,7 @@ class DeviceProcess:
                 # Another process tries again, later.
                 if self._waits(CALL_POLL_S) or time.monotonic() >= end:
                     return
-            self._say(event="opened", name=output.name)
+            self._say(event="opened", name=output.device.name, system=output.device.system, block_frames=output.asked_frames)
             while self._hear() == "start":
                 self._start(output)
         finally:
@@ -111,7 +119,7 @@ class DeviceProcess:
     def _prepared(self) -> PortAudioOutput | None:
         """The device, where it is there and starts."""
         try:
-            device = find_again(self._request.name, self._request.system)
+            device = find_again(self._request.name, self._request.system) if self._request.name else find_any()
             if device is None:
                 return None
             try:
@@ -121,11 +129,16 @@ class DeviceProcess:
                 output = self._begun(device, None)
                 output.notice = f"playing without an input: {error.what}"
                 return output
+        except RateRefusedError as error:
+            self._refuse(RateRefusedError(error.what, got=error.got, allowed=error.allowed, hint=_OTHER_RATE))
         except DeviceError as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
-                self._say(event="refused", error=self._refused)
-            return None
+            self._refuse(error)
+        return None
+
+    def _refuse(self, error: DeviceError) -> None:
+        if str(error) != self._refused:
+            self._refused = str(error)
+            self._say(event="refused", error=self._refused)
 
     def _begun(self, device: DeviceInfo, source: str | None) -> PortAudioOutput:
         output = PortAudioOutput(device, self._block.sample_rate_hz, self._request.block_frames)

@@ -1,4 +1,4 @@
-"""Looks after the sound device: when it stops, the stage goes on with `null`, and when it is there again, with it.
+"""Looks after the sound device: when it stops, the stage goes on with `null`, and when it is there (again), with it.
 
 It knows outputs, not decks. The clock goes on meanwhile and nothing is loaded anew: what comes back is the sound of then.
 """
@@ -25,6 +25,8 @@ CALL_BLOCKS: Final = 4
 RETRY_S: Final = 2.0
 """After this long a process that looked for the device and was lost is replaced; each time twice as long, up to `MAX_RETRY_S`."""
 MAX_RETRY_S: Final = 30.0
+READY_S: Final = 0.3
+"""Decks have so long to make what the blocks of a device that came take."""
 SILENT_LIMIT_S: Final = 0.5
 """The fade before the change takes a sixth of it."""
 
@@ -51,11 +53,11 @@ class DeviceWatch:
         self.output = output
         self.audio_priority = ""
         self._say = say
-        self._request = None
-        if isinstance(output, PortAudioOutput):
-            self._request = DeviceRequest(output.device.name, output.device.system, block_frames, input_name)
+        self._request = _request(output, block_frames, input_name)
         self._coming: ReturnedDevice | None = None
-        self._retry_at_s = 0.0
+        self._came_s = 0.0
+        # A start is busy enough without a process that looks for a device.
+        self._retry_at_s = time.monotonic() + RETRY_S
         self._retry_s = RETRY_S
         self._refused = ""
         self._ends = threading.Event()
@@ -66,9 +68,15 @@ class DeviceWatch:
 
     @property
     def awaited(self) -> str:
-        """The lost device that is waited for; empty: none."""
+        """The device that was lost, or `ANY_DEVICE` where there was none at the start, and that is waited for; empty: none."""
         request = self._request
-        return f"{request.name} ({request.system})" if request is not None and self.output.name == NULL_DEVICE else ""
+        return request.shown if request is not None and self.output.name == NULL_DEVICE else ""
+
+    def block_frames(self, block: SharedBlock) -> int:
+        """The longest block that decks must have ready: the one there is, or of a device that is about to play."""
+        coming = self._coming
+        now = int(block.words[at.W_BLOCK_FRAMES]) or self.output.block_frames
+        return max(now, coming.block_frames) if coming is not None and coming.opened else now
 
     def start(self, block: SharedBlock) -> None:
         """Begin to call the mixer.
@@ -168,13 +176,16 @@ class DeviceWatch:
             if time.monotonic() >= self._retry_at_s:
                 self._coming = ReturnedDevice(block, request)
             return
+        if not coming.opened:
+            self._came_s = time.monotonic()
         coming.poll()
         if coming.notice and coming.notice != self._refused:
             self._refused = coming.notice
-            self._say(f"device {coming.name} is there again and cannot be had: {coming.notice}; playing to {NULL_DEVICE}")
+            there = f"device {request.shown} is there again and cannot be had: " if request.name else ""
+            self._say(f"{there}{coming.notice}; playing to {NULL_DEVICE}")
         if coming.lost:
             self._try_later(coming)
-        elif coming.opened:
+        elif coming.opened and time.monotonic() - self._came_s >= READY_S:
             self._come_back(block, coming)
 
     def _come_back(self, block: SharedBlock, coming: ReturnedDevice) -> None:
@@ -185,6 +196,8 @@ class DeviceWatch:
         while block.floats[at.F_RUN_NOW] != 0.0 and time.monotonic() < end:
             time.sleep(0.005)
         null.stop()
+        # As its first call will: decks keep what they made for it.
+        block.words[at.W_BLOCK_FRAMES] = coming.block_frames
         try:
             self._begin(coming, block)
         except DeviceError as error:
@@ -192,7 +205,8 @@ class DeviceWatch:
             self._try_later(coming)
             self._play_nowhere(block, null.block_frames, hears=bool(null.input_name))
         else:
-            self._coming = None
+            # From now on this one is meant, whichever it was that came.
+            self._coming, self._request = None, coming.request
             self._say(coming.notice)
         block.words[at.W_RUN] = 1
         if self._ends.is_set():
@@ -207,3 +221,12 @@ class DeviceWatch:
     def _put_off(self) -> None:
         self._retry_at_s = time.monotonic() + self._retry_s
         self._retry_s = min(2.0 * self._retry_s, MAX_RETRY_S)
+
+
+def _request(output: Output, block_frames: int | None, input_name: str | None) -> DeviceRequest | None:
+    """What to wait for where it is not there; None: nothing, `null` was asked for."""
+    if isinstance(output, PortAudioOutput):
+        return DeviceRequest(output.device.name, output.device.system, block_frames, input_name)
+    if isinstance(output, NullOutput) and output.stands_in:
+        return DeviceRequest("", "", block_frames, input_name)
+    return None

@@ -255,7 +255,7 @@ class Engine:
         if self._journal is not None:
             self._journal.collect()
         self._device.poll(self.block)
-        block_frames = int(self.block.words[at.W_BLOCK_FRAMES]) or self._device.output.block_frames
+        block_frames = self._device.block_frames(self.block)
         for deck in self._decks:
             deck.poll(block_frames)
         pool.poll()

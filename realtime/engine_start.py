@@ -35,13 +35,15 @@ def start_engine(opened: ExitStack, config: EngineConfig, kept: Collection[str] 
 
 
 def in_turn(config: EngineConfig, kept: Collection[str]) -> list[EngineConfig]:
-    """What to try, one after the other: without the input, at the device's own rate, at last on the system's own device."""
+    """What to try, one after the other: without the input, at the device's own rate, at last on the system's own device; where there is
+    none, that is `null` at the rate that the device had.
+    """
     rate_hz = None if "sample_rate_hz" in kept else config.sample_rate_hz
     own_rate = replace(config, sample_rate_hz=rate_hz, block_frames=None if "block_frames" in kept else config.block_frames)
-    own_device = replace(own_rate, device=None if "device" in kept else config.device)
+    own_device = replace(config, device=None if "device" in kept else config.device)
     # The default input is done without by itself.
     source = None if "input" in kept and config.input != DEFAULT_INPUT else config.input
-    outputs = (config, own_rate, own_device)
+    outputs = (config, own_rate, own_device, replace(own_rate, device=own_device.device))
     return list(dict.fromkeys(tried for output in outputs for tried in (output, replace(output, input=source))))
 
 

@@ -1,6 +1,10 @@
-"""A lost device that comes back, as the host sees it: waited for, then an output like any other. It knows a process, not PortAudio."""
+"""A device that comes (back) while the stage plays, as the host sees it: waited for, then an output like any other.
+
+It knows a process, not PortAudio.
+"""
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from realtime.child_process import ChildProcess
@@ -30,7 +34,9 @@ class ReturnedDevice:
 
     def __init__(self, block: SharedBlock, request: DeviceRequest) -> None:
         self._process = ChildProcess(run, (block.name, request.pack()), "starling-device")
-        self.name = f"{request.name} ({request.system})"
+        self.request = request
+        """What is waited for; once `opened`, what came."""
+        self.name = request.shown
         self.sample_rate_hz = block.sample_rate_hz
         self.block_frames = request.block_frames or 0
         self.latency_s = 0.0
@@ -54,7 +60,9 @@ class ReturnedDevice:
             self._heard_s = time.monotonic()
             if event["event"] == "opened":
                 self.opened = True
-                self.name = str(event["name"])
+                self.block_frames = int(event["block_frames"])
+                self.request = replace(self.request, name=str(event["name"]), system=str(event["system"]))
+                self.name = self.request.shown
             elif event["event"] == "refused":
                 self.notice = str(event["error"])
 
@@ -76,7 +84,7 @@ class ReturnedDevice:
                     self.notice = str(event["notice"])
                     return
             time.sleep(POLL_S)
-        raise DeviceError(f"device {self.name} is back and did not start", got="no answer")
+        raise DeviceError(f"device {self.name} is there and did not start", got="no answer")
 
     def stop(self) -> None:
         """See `Output.stop`."""

@@ -94,7 +94,7 @@ class Snapshot:
     spare_ready: bool
     decks: tuple[DeckSnapshot, ...]
     device_awaited: str = ""
-    """A device that was lost and is played through again when it is there; empty: none."""
+    """A device that was lost, or `any device` where there was none at the start, which is played through when it is there; empty: none."""
     input_name: str = ""
     """Empty: the stage has no input."""
     input_peak_db: float = -120.0

@@ -4,6 +4,7 @@ from typing import Final
 
 from realtime.console import Console
 from realtime.control.event_log import EventLog
+from realtime.device_list import NULL_DEVICE
 from realtime.engine import Engine
 from realtime.snapshot import Snapshot
 from realtime.status import status_line
@@ -34,6 +35,7 @@ class StageWatch:
         self._errors: dict[int, str] = {}
         self._notes: dict[int, str] = {}
         self._notice = ""
+        self._had_device = False
         self._status_s = 0.0
 
     def say_log(self) -> None:
@@ -48,7 +50,9 @@ class StageWatch:
         console = self._console
         if self._engine.notice != self._notice:
             self._notice = self._engine.notice
-            self._log.say("device", self._notice or f"device {snapshot.device} plays again")
+            again = " again" if self._had_device else ""
+            self._log.say("device", self._notice or f"device {snapshot.device} plays{again}")
+        self._had_device = self._had_device or snapshot.device != NULL_DEVICE
         for deck in snapshot.decks:
             if deck.error != self._errors.get(deck.number, ""):
                 self._errors[deck.number] = deck.error

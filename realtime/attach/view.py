@@ -88,6 +88,10 @@ class MidiView:
     """Messages that came, since the start: what grows is active."""
     ways: tuple[str, ...] = ()
     """What each of `bindings` does to its address and over which range, in words: `follow 0 to 1`."""
+    on: bool = True
+    """False: MIDI was not asked for."""
+    backend: str = ""
+    """MIDI system in use; empty: none now."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ class StageView:
     block_frames: int = 0
     device: str = ""
     device_awaited: str = ""
-    """A device that was lost and is played through again when it is there; empty: none."""
+    """A device that was lost, or `any device` where there was none at the start, which is played through when it is there; empty: none."""
     notice: str = ""
     """What the engine has to say about the device: why it plays to `null`."""
     clock_frames: int = 0

@@ -37,7 +37,7 @@ class Line:
     """
 
     def __init__(self, block_address: int) -> None:
-        self._words = np.array([block_address, 1, 0], np.int64)
+        self._words = np.array([block_address, 1, 0, 0], np.int64)
 
     @property
     def address(self) -> int:
@@ -56,6 +56,11 @@ class Line:
     def idle_calls(self) -> int:
         """Calls while it was cut off."""
         return int(self._words[2])
+
+    @property
+    def idle_frames(self) -> int:
+        """The longest block that was asked for meanwhile."""
+        return int(self._words[3])
 
 
 @njit(f"void({WORDS}, {FLOATS}, float32[::1], float32[:, ::1])", cache=True, nogil=True)
@@ -90,8 +95,9 @@ def stream_callback(source, output, frames, time_info, flags, line):  # type: ig
 
     `source` is float32 interleaved of as many channels as the block says the input has, or NULL.
     """
-    place = carray(line, 3, np.int64)
+    place = carray(line, 4, np.int64)
     if load_acquire(place, 1) == 0:
+        place[3] = max(place[3], np.int64(frames))
         place[2] += 1
         carray(output, np.intp(frames) * at.CHANNELS, np.float32)[:] = np.float32(0.0)
         return _CONTINUE

@@ -12,6 +12,9 @@ from realtime.screen.history import History
 from realtime.version import difference
 
 NULL_DEVICE: Final = "null"
+ANY_DEVICE: Final = "any device"
+OWN_PORT: Final = "Starling"
+"""The stage's own MIDI port, for other programs."""
 LIMITED_SHARE: Final = 0.2
 """Of the last minute: below, the limiter catches peaks, which is its work."""
 SOFTER_DB: Final = 3.0
@@ -54,7 +57,10 @@ def _sound(view: StageView) -> Iterator[Finding]:
     """Whether sound goes anywhere at all."""
     how = _GET_SOUND.get(sys.platform, "Plug an interface in and install PortAudio.")
     again = f"{how} Then end Starling and start it again; `python -m realtime devices` lists what there is."
-    if view.device_awaited:
+    if view.device_awaited == ANY_DEVICE:
+        soon = "Starling plays through the first device there is, by itself; `python -m realtime devices` lists what there is."
+        yield Finding(Gravity.BAD, "No sound: there is no device", f"{sentence(view.notice)} {how} {soon}", _MACHINE)
+    elif view.device_awaited:
         back = "Plug it in again, or start what it belongs to (JACK, PipeWire): Starling plays on through it, by itself."
         yield Finding(Gravity.BAD, "No sound: the device is gone", f"{sentence(view.notice)} {back}", _MACHINE)
     elif view.device.partition(" ")[0] == NULL_DEVICE:
@@ -173,8 +179,12 @@ def _reach(view: StageView) -> Iterator[Finding]:
             yield Finding(Gravity.CARE, "Other programs cannot reach it", text)
         elif line.channel == "midi" and line.text.startswith("MIDI is off"):
             yield Finding(Gravity.CARE, "MIDI is off", f"{sentence(line.text)} The page of the machine says what is missing.", _MACHINE)
-    if not view.midi.ports:
+    midi = view.midi
+    if midi.on and midi.backend and not set(midi.ports) - {OWN_PORT}:
         yield Finding(Gravity.HINT, "No MIDI controller", "Plug one in: it is found by itself. If it is not, another program may hold it.")
+    elif midi.on and not midi.backend:
+        text = "JACK or ALSA has gone, or was not there yet: Starling looks for it every other second, and opens the controllers by itself."
+        yield Finding(Gravity.HINT, "No MIDI system", text)
     if view.midi.learning:
         remedy = Remedy("leave it", "/midi/learn/cancel")
         yield Finding(Gravity.HINT, f"{view.midi.learning} waits for a knob", "The next one that is moved drives it.", remedy)

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.again import undisturbed
 from tests.integration.jack_server import wait_for
 from tests.integration.show_program import Program, children, is_running, until
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("patch_folder")]
 RATE_HZ = 48_000
-BACK = "device system (JACK Audio Connection Kit) plays again"
+DEVICE = "system (JACK Audio Connection Kit)"
+BACK = f"device {DEVICE} plays again"
 NAME = "starling-returns"
 """Always the same: a killed server leaves its place in the list of servers taken, there are eight, and it is given to who has its name."""
 
 
 @contextmanager
-def jack(rate_hz: int = RATE_HZ, started: list[int] | None = None) -> Iterator[dict[str, str]]:
+def jack(rate_hz: int = RATE_HZ, started: list[int] | None = None, block_frames: int = 128) -> Iterator[dict[str, str]]:
     """A server, killed at the end: its clients are told nothing. Its process is added to `started`."""
-    command = ["jackd", "-n", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", "128"]
+    command = ["jackd", "-n", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block_frames)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if started is not None:
         started.append(process.pid)
@@ -94,6 +96,33 @@ def test_a_device_that_comes_back_plays_again(tmp_path: Path) -> None:
             assert "on system (JACK" in program.played()
         until(lambda: not any(is_running(pid) for pid in player))
         assert [line for line in program.said if "stumbled" in line] == []
+
+
+def test_a_stage_that_began_without_a_device_plays_through_the_first_there_is() -> None:
+    assert undisturbed(_begin_without_a_device, lambda underruns: underruns) == 0
+
+
+def _begin_without_a_device() -> int:
+    """Underruns."""
+    nowhere = {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_START_SERVER": "1"}
+    with Program("tiny", "--no-midi", environment=nowhere) as program:
+        program.wait_until_it_plays(1)
+        until(lambda: "no sound device, playing to null until there is one" in program.text)
+        with jack():
+            until(lambda: "refuses this sample rate; got 44100 Hz; allowed: 48000 Hz" in program.text)
+            assert "start it with --resume" in program.text
+        before = program.underruns(1)
+        # Blocks four times as long as those of `null`: decks have them ready before they are asked for.
+        with jack(44_100, block_frames=1_024) as environment:
+            until(lambda: f"device {DEVICE} plays" in program.text)
+            assert "system:playback_1\n   Starling-sound" in connections(environment)
+            frames = clock(program)
+            until(lambda: clock(program) > frames + RATE_HZ)
+            underruns = program.underruns(1) - before
+        # From now on it is this device that is meant.
+        until(lambda: f"device {DEVICE} stopped; playing to null until it is there again" in program.text)
+        assert program.state(1)[1] == "playing"
+        return underruns
 
 
 def test_a_show_ends_in_order_in_the_moment_its_device_is_lost() -> None:

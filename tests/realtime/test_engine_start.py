@@ -26,6 +26,8 @@ def test_what_was_is_given_up_part_by_part_and_what_is_asked_for_is_not() -> Non
         (name, 96_000, 128, None),
         (name, None, None, "Microphone"),
         (name, None, None, None),
+        (None, 96_000, 128, "Microphone"),
+        (None, 96_000, 128, None),
         (None, None, None, "Microphone"),
         (None, None, None, None),
     ]
@@ -41,11 +43,12 @@ def test_a_machine_without_the_device_plays_as_without_the_option_and_says_so(mo
         engine = start_engine(opened, BEFORE, ALL)
         assert engine.snapshot().device == "null"
         assert engine.config.lead_frames == 2_048
-        assert engine.notice.startswith("not the sound of before: this system has no stereo audio output; playing on null at 44100 Hz, ")
+        assert engine.notice.startswith("not the sound of before: this system has no stereo audio output; playing on null at 96000 Hz, ")
         assert (
-            ", without an input; once it is there, end Starling and start it with --resume again. no sound device, playing to null: "
-            in engine.notice
+            ", without an input; once it is there, end Starling and start it with --resume again. "
+            "no sound device, playing to null until there is one: " in engine.notice
         )
+        assert engine.snapshot().device_awaited == "any device"
     with ExitStack() as opened, pytest.raises(DeviceError, match="no stereo audio output"):
         start_engine(opened, BEFORE)
     with ExitStack() as opened, pytest.raises(DeviceError, match="no stereo audio output"):

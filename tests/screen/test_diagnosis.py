@@ -19,7 +19,7 @@ WELL = replace(
     decks=(WELL.decks[0], DeckView(2), DeckView(3)),
     lines=(),
     record=RecordView(folder="/takes", room_s=90_000.0),
-    midi=MidiView(("nanoKONTROL2",)),
+    midi=MidiView(("Starling", "nanoKONTROL2"), backend="jack"),
     audio_priority="real-time 60",
 )
 
@@ -166,7 +166,15 @@ CASES: dict[str, tuple[StageView, StageView | None, Gravity, str, Remedy | None]
         "rtmidi",
         MACHINE,
     ),
-    "no controller": (replace(WELL, midi=MidiView()), None, Gravity.HINT, "Plug one in", None),
+    "no controller": (replace(WELL, midi=MidiView(("Starling",), backend="jack")), None, Gravity.HINT, "Plug one in", None),
+    "no MIDI system": (replace(WELL, midi=MidiView()), None, Gravity.HINT, "No MIDI system", None),
+    "no device yet": (
+        replace(WELL, device="null", device_awaited="any device", notice="no sound device, playing to null until there is one"),
+        None,
+        Gravity.BAD,
+        "there is no device.*until there is one.*the first device there is, by itself",
+        MACHINE,
+    ),
     "learning": (
         replace(WELL, midi=replace(WELL.midi, learning="/deck/1/gain")),
         None,

@@ -76,7 +76,7 @@ def stage_view(**changes: Any) -> StageView:
             ("nanoKONTROL2",),
             (("cc 70", "/deck/1/class/rain", "/deck/1/class/rain"), ("cc 71", "/deck/1/gain", "/deck/1/gain")),
             (("cc 71", "/deck/1/gain", -0.2),), "", ("nanoKONTROL2", "channel 1 cc 70 79 of 127"), 814,
-            ("follow 0 to 1", "follow -60 to 12 dB"),
+            ("follow 0 to 1", "follow -60 to 12 dB"), backend="jack",
         ),
         osc=OscView("127.0.0.1", 9000, 9001, 52_012, 900),
         record=RecordView(True, "Starling/take 2026-11-21 20.15.wav", 75.4, 13_300_000, preroll_s=60.0, folder="Starling"),

@@ -86,7 +86,7 @@ class Wild:
         return replace(
             PLAIN if chance.random() < 0.1 else before,
             sample_rate_hz=pick(RATES), block_frames=pick((0, 64, 8192)), device=self.name(), notice=pick(("", "", self.name())),
-            device_awaited=pick(("", "", self.name())),
+            device_awaited=pick(("", "any device", self.name())),
             clock_frames=pick(COUNTS), audio_priority=self.name(), peak_db=self._pair(), rms_db=self._pair(), callback_share=pick(SHARES),
             device_xruns=pick(COUNTS), device_latency_ms=pick(TIMES), limited_frames=pick(COUNTS), nonfinite=pick(COUNTS),
             panicked=chance.random() < 0.3, input_name=self.name(), input_peak_db=pick(LEVELS), input_guarded=chance.random() < 0.3,
@@ -164,6 +164,8 @@ class Wild:
             (self.name(), self.name()),
             pick(COUNTS),
             ways,
+            pick((True, False)),
+            pick(("", "jack", self.name())),
         )
 
     def _record(self) -> RecordView:

@@ -295,7 +295,7 @@ def test_a_stream_that_was_cut_off_gets_silence_and_touches_nothing() -> None:
     assert callback.stream_callback.ctypes(None, out.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), 256, None, 6, cells) == 0
     assert not out.any()
     np.testing.assert_array_equal(stage.block.words, before)
-    assert line.idle_calls == 1
+    assert (line.idle_calls, line.idle_frames) == (1, 256)
     line.join()
     assert callback.stream_callback.ctypes(None, out.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), 256, None, 6, cells) == 0
     assert out.any()
