@@ -27,13 +27,14 @@ play: $(VENV)/stage.done
 	@sh scripts/portaudio.sh
 	@$(BIN)/python -m realtime $(ARGS)
 
-# What only computes, a file on each of two cores; then what plays or counts time, alone. With ARGS: one pytest, of what they say.
+# What only computes, or waits, a file on each of two cores, in the order of their names; then what plays or counts time, alone. With ARGS: one
+# pytest, of what they say.
 test: $(VENV)/studio.done
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKS)) and not live" $(REPORT) || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "($(MARKS)) and not live" $(REPORT) || failed=1; \
 	$(BIN)/python -m pytest -m "($(MARKS)) and live" $(REPORT) || failed=1; \
 	exit $$failed
 endif

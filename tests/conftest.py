@@ -39,9 +39,20 @@ LIVE = (
     "screen/test_memory.py",
     "test_pages.py",
 )
-"""Folders and files whose tests play, or count time or memory: they have the machine to themselves."""
-TOGETHER = ("integration/test_unagan.py", "integration/test_violin.py")
-"""In those folders, what only computes."""
+"""Folders and files whose tests play, or count time or memory: they have the machine to themselves, but for those below."""
+TOGETHER = (
+    "integration/test_attach.py",
+    "integration/test_device_return.py",
+    "integration/test_examples.py",
+    "integration/test_full_disk.py",
+    "integration/test_midi_ports.py",
+    "integration/test_midi_show.py",
+    "integration/test_recording.py",
+    "integration/test_screen_played.py",
+    "integration/test_unagan.py",
+    "integration/test_violin.py",
+)
+"""In those folders, what only computes, and what plays and mostly waits: it claims no short lead, and holds on a busy machine."""
 
 
 def is_live(path: Path) -> bool:
